@@ -1,0 +1,69 @@
+"""The socket types: their names, and which facts each can have before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class SocketType:
+    """A nominal type of links. ``facts`` names what may be known about a value before the run."""
+
+    name: str
+    title: str
+    facts: tuple[str, ...] = ()
+
+
+_IMAGE = ("width", "height", "channels", "count")
+_LATENT = ("space", "width", "height", "channels", "frames", "count", "noise", "masked")
+
+TYPES: Mapping[str, SocketType] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            SocketType("Text", "text", ("value",)),
+            SocketType("Number", "number", ("value",)),
+            SocketType("Integer", "whole number", ("value",)),
+            SocketType("Boolean", "yes or no", ("value",)),
+            SocketType("Color", "colour", ("value",)),
+            SocketType("Image", "image", _IMAGE),
+            SocketType("Mask", "mask", ("width", "height", "count")),
+            SocketType("Layers", "layers", ("width", "height", "count")),
+            SocketType("Video", "video", ("width", "height", "frames", "rate")),
+            SocketType("Audio", "audio", ("channels", "samples", "rate")),
+            SocketType("Mesh", "mesh", ("vertices", "faces")),
+            SocketType("Points", "points", ("count",)),
+            SocketType("Motion", "motion", ("width", "height", "frames")),
+            SocketType("Layout", "layout", ("width", "height", "count")),
+            SocketType("Table", "table", ("rows", "columns")),
+            SocketType("Model", "model", ("family", "space", "text_space", "identity", "bytes")),
+            SocketType("TextEncoder", "text encoder", ("family", "space", "identity", "bytes")),
+            SocketType("VAE", "VAE", ("family", "space", "identity", "bytes")),
+            SocketType("Conditioning", "conditioning", ("space", "count", "tokens")),
+            SocketType("Latent", "latent", _LATENT),
+            SocketType("Guider", "guider", ("kind", "family", "space")),
+            SocketType("Solver", "solver", ("kind",)),
+            SocketType("Schedule", "schedule", ("kind", "steps")),
+            SocketType("Noise", "noise", ("kind",)),
+            SocketType("Embedding", "embedding", ("space", "count")),
+            SocketType("Report", "report", ()),
+        )
+    }
+)
+
+ANY = "*"
+"""First letter of a generic socket: ``*T`` takes any type, and all ``*T`` of a node agree."""
+
+
+def is_generic(name: str) -> bool:
+    return name.startswith(ANY)
+
+
+def title(name: str) -> str:
+    """How a socket type is called in a sentence."""
+    if is_generic(name):
+        return "anything"
+    known = TYPES.get(name)
+    return known.title if known else name

@@ -1,0 +1,1 @@
+"""Primer: the procedural world, its scorer, and the training of the built-in models."""

@@ -1,0 +1,60 @@
+"""References to weights: what a Model, VAE or TextEncoder link carries, never a live module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from backend.values.base import Params, Value, frozen_map, no_params
+
+
+@dataclass(frozen=True)
+class Patch(Value):
+    """One change laid over weights, e.g. an adapter: its kind, strength and settings."""
+
+    kind: str
+    strength: float = 1.0
+    params: Params = field(default_factory=no_params)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", frozen_map(self.params))
+
+
+@dataclass(frozen=True)
+class Weights(Value):
+    """A reference to one component of a model on disk.
+
+    ``identity`` says which bytes these are: ``blake3:...`` when the content was hashed, or
+    ``fast:...`` (size, time and header digest; good on this machine only) before that.
+    ``source`` is where this process finds them and is no part of the digest: the same weights in
+    another folder are the same weights. ``part`` names the component (``transformer``, ``vae``...).
+    """
+
+    family: str
+    part: str
+    identity: str
+    source: str = field(metadata={"digest": False})
+    patches: tuple[Patch, ...] = ()
+
+    def with_(self, patch: Patch) -> Self:
+        """The same weights with one more patch on top of the stack."""
+        return replace(self, patches=(*self.patches, patch))
+
+
+@dataclass(frozen=True)
+class Model(Weights):
+    """A denoiser: a transformer or UNet of ``family``."""
+
+
+@dataclass(frozen=True)
+class VAE(Weights):
+    """An image codec; ``space`` names the latent space that it speaks."""
+
+    space: str = ""
+
+
+@dataclass(frozen=True)
+class TextEncoder(Weights):
+    """The text encoders of a family taken together; ``space`` names their text space."""
+
+    space: str = ""
