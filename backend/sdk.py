@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
 
+from backend.graph.errors import UserError
 from backend.graph.facts import Facts, facts_of
 from backend.graph.signature import Kind, Range, read_signature
 from backend.graph.spec import Lane, NodeSpec
@@ -77,10 +78,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-
-class UserError(Exception):
-    """What a node raises when the user can do something about it: one or two plain sentences."""
 
 
 class Cancelled(BaseException):

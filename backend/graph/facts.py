@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -54,3 +54,22 @@ class Facts:
 def facts_of(type_name: str, **known: Any) -> Facts:
     """Facts of a type with some of them known; ``facts_of("Image", width=64)``."""
     return Facts(type_name).but(**known)
+
+
+def common(facts: Sequence[Facts]) -> Facts:
+    """What is known of a value that is one of several: the facts in which all of them agree.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not facts:
+        raise ValueError("there are no facts to compare")
+    first = facts[0]
+    same_type = all(f.type == first.type for f in facts)
+    known = {
+        name: value
+        for name, value in first.known.items()
+        if same_type and all(f.known.get(name) == value for f in facts)
+    }
+    length = first.length if all(f.length == first.length for f in facts) else None
+    return replace(first, known=MappingProxyType(known), length=length)

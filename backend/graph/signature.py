@@ -119,6 +119,8 @@ def _outputs(node_name: str, hints: Mapping[str, Any]) -> tuple[Socket, ...]:
     result = hints.get("return", type(None))
     if result in (None, type(None)):
         return ()
+    if hasattr(get_origin(result), "_fields"):  # a generic NamedTuple: Pairs[T, U]
+        result = get_origin(result)
     if isinstance(result, type) and issubclass(result, tuple) and hasattr(result, "_fields"):
         fields = get_type_hints(result, include_extras=True)
         return tuple(_output(node_name, name, hint) for name, hint in fields.items())
