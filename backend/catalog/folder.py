@@ -1,0 +1,280 @@
+"""Reading a model folder in the diffusers layout: what is in it, without reading weights.
+
+The layout: ``model_index.json`` names each component's library and class; a sub-folder per
+component holds its config and, where it has weights, safetensors (one file, or shards and an
+index). Whatever is wrong is found here, before anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import blake3
+
+from backend.catalog.errors import CatalogError
+from backend.catalog.header import Header, read_header
+
+MAX_JSON = 32 * 2**20
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+SAMPLE = 32
+"""How many tensor names a component keeps to be recognised by."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """One part of a model: a network, a tokenizer, or a scheduler's settings.
+
+    ``files`` are its files by path relative to the model folder, the weights first; ``dtype`` is
+    the safetensors name of the type most weight bytes have ("" without weights); ``nbytes`` are
+    the bytes of its weights; ``keys`` are the first names of its tensors in order, with shapes.
+    """
+
+    name: str
+    library: str
+    kind: str
+    config: Mapping[str, Any]
+    files: tuple[str, ...]
+    dtype: str
+    nbytes: int
+    parameters: int
+    keys: Mapping[str, tuple[int, ...]]
+    fast: str
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model folder as its small files and headers describe it.
+
+    ``pipeline`` is the class name in ``model_index.json``; ``components`` keep the index's order.
+    """
+
+    path: Path
+    pipeline: str
+    components: Mapping[str, Component]
+
+    def component(self, name: str) -> Component:
+        """The component called ``name``.
+
+        Raises:
+            CatalogError: the folder has none.
+        """
+        if name not in self.components:
+            raise CatalogError(
+                f"{self.path} has no component {name!r} (it has {', '.join(self.components)}). "
+                "Choose a complete model folder."
+            )
+        return self.components[name]
+
+    def identity(self, names: Iterable[str] | None = None) -> str:
+        """``fast:`` and a digest over file names, sizes, times and headers of some components.
+
+        It changes whenever a file is touched, costs no reading of weights, and is good on this
+        machine only. ``names`` chooses components (those the folder lacks are left out).
+        """
+        wanted = self.components if names is None else names
+        parts = [(n, self.components[n].fast) for n in wanted if n in self.components]
+        return "fast:" + blake3.blake3(json.dumps(sorted(parts)).encode()).hexdigest()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all weights on disk."""
+        return sum(c.nbytes for c in self.components.values())
+
+
+def read_folder(path: Path) -> ModelFolder:
+    """Describe the model folder at ``path`` from its index, configs and headers.
+
+    Raises:
+        CatalogError: the folder or one of its files is missing, broken, cut short or a pickle.
+    """
+    if not path.is_dir():
+        raise CatalogError(f"{path} is no folder. Choose the folder that holds model_index.json.")
+    if not (path / "model_index.json").is_file():
+        raise CatalogError(
+            f"{path} has no model_index.json, so it is not a diffusers model folder. Choose the "
+            "folder that holds model_index.json and a sub-folder per component."
+        )
+    index = read_json(path / "model_index.json")
+    named = {
+        name: (str(entry[0]), str(entry[1]))
+        for name, entry in index.items()
+        if isinstance(entry, list) and len(entry) == 2 and entry[1] is not None
+    }
+    if not named:
+        raise CatalogError(
+            f"{path / 'model_index.json'} names no component. Get the model folder again."
+        )
+    components = {
+        name: _component(path, name, library, kind) for name, (library, kind) in named.items()
+    }
+    return ModelFolder(path, str(index.get("_class_name", "")), MappingProxyType(components))
+
+
+def content_hash(folder: ModelFolder, names: Iterable[str] | None = None) -> str:
+    """``blake3:`` over the contents of all files of some components, wherever the folder lies.
+
+    Reads every byte, so it takes as long as the disk does.
+
+    Raises:
+        CatalogError: a file can no longer be read.
+    """
+    wanted = sorted(folder.components if names is None else names)
+    files = sorted(f for n in wanted if n in folder.components for f in folder.components[n].files)
+    total = blake3.blake3()
+    for name in files:
+        try:
+            hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
+            hasher.update_mmap(folder.path / name)
+        except OSError as error:
+            raise CatalogError(
+                f"{folder.path / name} cannot be read any more ({error.strerror}). "
+                "Load the model again."
+            ) from error
+        total.update(json.dumps([name, hasher.hexdigest()]).encode())
+    return "blake3:" + total.hexdigest()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        CatalogError: it is missing, too large, not JSON, or not an object.
+    """
+    try:
+        if path.stat().st_size > MAX_JSON:
+            raise CatalogError(f"{path} is larger than {MAX_JSON} bytes. Get the file again.")
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise CatalogError(
+            f"{path} cannot be read ({error.strerror}). Get the model folder again."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise CatalogError(
+            f"{path} is not valid JSON ({type(error).__name__}: {str(error)[:80]}). "
+            "Get the file again."
+        ) from error
+    if not isinstance(value, dict):
+        raise CatalogError(f"{path} should hold a JSON object. Get the file again.")
+    return value
+
+
+def _component(root: Path, name: str, library: str, kind: str) -> Component:
+    place = root / name
+    if Path(name).name != name or not place.is_dir():
+        raise CatalogError(
+            f"{root} has no folder {name!r}, which its model_index.json names ({kind}). "
+            "Get the missing files of this model."
+        )
+    if "Tokenizer" in kind or "Processor" in kind or "FeatureExtractor" in kind:
+        settings = place / "tokenizer_config.json"
+        config = read_json(settings) if settings.is_file() else {}
+        return _plain(root, name, library, kind, _settings_files(place, kind), config)
+    if "Scheduler" in kind:
+        settings = place / "scheduler_config.json"
+        return _plain(root, name, library, kind, [settings], read_json(settings))
+    settings = place / "config.json"
+    config = read_json(settings)
+    weights = _weight_files(place, kind)
+    headers = {file: read_header(file) for file in weights}
+    return _weighed(root, name, library, kind, config, [*weights, settings], headers)
+
+
+def _plain(
+    root: Path,
+    name: str,
+    library: str,
+    kind: str,
+    files: list[Path],
+    config: Mapping[str, Any],
+) -> Component:
+    return Component(
+        name, library, kind, MappingProxyType(dict(config)), _relative(root, files), "", 0, 0,
+        MappingProxyType({}), _fast(root, files, {}),
+    )  # fmt: skip
+
+
+def _weighed(
+    root: Path,
+    name: str,
+    library: str,
+    kind: str,
+    config: Mapping[str, Any],
+    files: list[Path],
+    headers: Mapping[Path, Header],
+) -> Component:
+    tensors = {k: t for header in headers.values() for k, t in header.tensors.items()}
+    by_type: Counter[str] = Counter()
+    for tensor in tensors.values():
+        by_type[tensor.dtype] += tensor.nbytes
+    count = sum(reduce(lambda a, b: a * b, t.shape, 1) for t in tensors.values())
+    return Component(
+        name,
+        library,
+        kind,
+        MappingProxyType(dict(config)),
+        _relative(root, files),
+        by_type.most_common(1)[0][0] if by_type else "",
+        sum(by_type.values()),
+        count,
+        MappingProxyType({k: tensors[k].shape for k in sorted(tensors)[:SAMPLE]}),
+        _fast(root, files, {file: header.digest for file, header in headers.items()}),
+    )
+
+
+def _settings_files(place: Path, kind: str) -> list[Path]:
+    files = sorted(f for f in place.iterdir() if f.suffix in (".json", ".txt", ".model"))
+    if not files:
+        raise CatalogError(
+            f"{place} is empty, but the model needs its {kind}. Get the missing files."
+        )
+    return files
+
+
+def _weight_files(place: Path, kind: str) -> list[Path]:
+    """The safetensors files of a component: the shards of its index, or the one file."""
+    indexes = sorted(place.glob("*.safetensors.index.json"), key=lambda f: (len(f.name), f.name))
+    if indexes:
+        named = read_json(indexes[0]).get("weight_map")
+        shards = sorted({str(f) for f in named.values()}) if isinstance(named, dict) else []
+        if not shards or any(Path(s).name != s or not s.endswith(".safetensors") for s in shards):
+            raise CatalogError(f"{indexes[0]} names no sound list of shards. Get the file again.")
+        missing = [s for s in shards if not (place / s).is_file()]
+        if missing:
+            raise CatalogError(
+                f"{place} lacks {len(missing)} of {len(shards)} weight files, the first is "
+                f"{missing[0]}. Get the missing files."
+            )
+        return [place / s for s in shards]
+    single = sorted(place.glob("*.safetensors"), key=lambda f: (len(f.name), f.name))
+    if single:
+        return [single[0]]
+    pickles = sorted(f.name for f in place.iterdir() if f.suffix in PICKLES)
+    if pickles:
+        raise CatalogError(
+            f"{place} holds its weights only as a pickle ({pickles[0]}), which can run code when "
+            "it is read, so it is refused. Load it in a throw-away environment with torch.load("
+            "file, weights_only=True) and save it with safetensors.torch.save_file, or get the "
+            "model's safetensors version."
+        )
+    raise CatalogError(f"{place} has no weights for its {kind}. Get the missing safetensors file.")
+
+
+def _fast(root: Path, files: list[Path], digests: Mapping[Path, str]) -> str:
+    """Digest of names, sizes, times and (of weights) headers."""
+    facts = []
+    for file in files:
+        stat = file.stat()
+        name = file.relative_to(root).as_posix()
+        facts.append([name, stat.st_size, stat.st_mtime_ns, digests.get(file, "")])
+    return blake3.blake3(json.dumps(sorted(facts)).encode()).hexdigest()
+
+
+def _relative(root: Path, files: list[Path]) -> tuple[str, ...]:
+    return tuple(file.relative_to(root).as_posix() for file in files)

@@ -1,0 +1,141 @@
+"""Reading the header of a safetensors file without its tensors.
+
+The format (https://huggingface.co/docs/safetensors): 8 bytes little-endian length ``n``, ``n``
+bytes of JSON naming each tensor's dtype, shape and byte range, then the bytes themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import blake3
+
+from backend.catalog.errors import CatalogError
+
+MAX_HEADER = 64 * 2**20
+"""Bytes of JSON that a header may take: the largest known real ones are under 2 MB."""
+
+ITEM_BITS: Mapping[str, int] = MappingProxyType(
+    {
+        "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8,
+        "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8,
+        "BOOL": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "C64": 64,
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One tensor as its header declares it."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """A checked header: its tensors by name, its metadata, and the digest of its raw bytes."""
+
+    tensors: Mapping[str, TensorInfo]
+    metadata: Mapping[str, str]
+    digest: str
+
+
+def read_header(path: Path) -> Header:
+    """Read and check one safetensors header; no tensor byte is read.
+
+    Raises:
+        CatalogError: the file is missing, cut short, or its header does not describe its bytes.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if size < 8 or length > size - 8:
+                raise CatalogError(
+                    f"{path} is cut short: it is {size} bytes, less than its header alone. "
+                    "Download or copy the file again."
+                )
+            if length > MAX_HEADER:
+                raise CatalogError(
+                    f"{path} claims a header of {length} bytes, more than the {MAX_HEADER} that "
+                    "are read. This is not a safetensors file, or it is damaged; get it again."
+                )
+            raw = file.read(length)
+    except OSError as error:
+        raise CatalogError(
+            f"{path} cannot be read ({error.strerror}). Check that the file exists and may be read."
+        ) from error
+    tensors, metadata = _parse(raw, path)
+    _check_layout(tensors, size - 8 - length, path)
+    infos = {
+        name: TensorInfo(dtype, shape, end - start)
+        for name, (dtype, shape, start, end) in tensors.items()
+    }
+    return Header(
+        MappingProxyType(infos), MappingProxyType(metadata), blake3.blake3(raw).hexdigest()
+    )
+
+
+_Entry = tuple[str, tuple[int, ...], int, int]
+
+
+def _parse(raw: bytes, path: Path) -> tuple[dict[str, _Entry], dict[str, str]]:
+    try:
+        header = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise _lying(path, f"its header is not JSON ({type(error).__name__})") from error
+    if not isinstance(header, dict):
+        raise _lying(path, "its header is not a table of tensors")
+    given = header.pop("__metadata__", None) or {}
+    metadata = (
+        {k: v for k, v in given.items() if isinstance(v, str)} if isinstance(given, dict) else {}
+    )
+    return {name: _entry(name, entry, path) for name, entry in header.items()}, metadata
+
+
+def _entry(name: str, entry: Any, path: Path) -> _Entry:
+    try:
+        dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+        start, end = offsets
+        numbers = [*shape, start, end]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _lying(path, f"tensor {name!r} lacks dtype, shape or data_offsets") from error
+    if dtype not in ITEM_BITS:
+        raise _lying(path, f"tensor {name!r} has the unknown dtype {dtype!r}")
+    if any(type(n) is not int or n < 0 for n in numbers):
+        raise _lying(path, f"tensor {name!r} has a size that is no whole number")
+    if prod(shape) * ITEM_BITS[dtype] != (end - start) * 8:
+        raise _lying(
+            path, f"tensor {name!r} of shape {shape} does not fill its {end - start} bytes"
+        )
+    return dtype, tuple(shape), start, end
+
+
+def _check_layout(tensors: Mapping[str, _Entry], room: int, path: Path) -> None:
+    """The tensors must tile the ``room`` bytes after the header: no hole, no overlap."""
+    place = 0
+    for name, (_, _, start, end) in sorted(tensors.items(), key=lambda item: item[1][2:]):
+        if start != place:
+            raise _lying(path, f"tensor {name!r} starts at byte {start}, expected {place}")
+        place = end
+    if place > room:
+        raise CatalogError(
+            f"{path} is cut short: its header describes {place} bytes of weights, the file holds "
+            f"{room}. Download or copy the file again."
+        )
+    if place < room:
+        raise _lying(path, f"{room - place} bytes at the end belong to no tensor")
+
+
+def _lying(path: Path, what: str) -> CatalogError:
+    return CatalogError(
+        f"{path} is not a sound safetensors file: {what}. Get the file again from its source."
+    )
