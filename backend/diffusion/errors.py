@@ -1,0 +1,7 @@
+"""The one error of this room."""
+
+from __future__ import annotations
+
+
+class DiffusionError(ValueError):
+    """A sampling request that cannot be carried out; the message says what, and what to do."""

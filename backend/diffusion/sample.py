@@ -1,0 +1,203 @@
+"""The sampling loop: everything it needs comes in as data, a denoiser and callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from backend.diffusion.edit import Edit, EditMaker, Start
+from backend.diffusion.errors import DiffusionError
+from backend.diffusion.guide import Call, guidance_kinds
+from backend.diffusion.inpaint import keep
+from backend.diffusion.noise import draw
+from backend.diffusion.paths import Estimate
+from backend.diffusion.process import Denoiser
+from backend.diffusion.registry import choose
+from backend.diffusion.schedule import sigmas
+from backend.diffusion.solver import Past, SolverKind, Step, solver_kinds
+from backend.values import Guider, Latent, Noise, Params, Schedule, Solver, Term
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """How a run talks to the outside.
+
+    ``check`` is called before every model call and may raise; ``step(done, total, x0)`` after
+    every step, with the clean latent as the model sees it now.
+    """
+
+    check: Callable[[], None] = lambda: None
+    step: Callable[[int, int, Tensor], None] = lambda done, total, x0: None
+
+
+def sample(
+    denoiser: Denoiser,
+    guider: Guider,
+    solver: Solver,
+    schedule: Schedule,
+    noise: Noise,
+    latent: Latent,
+    *,
+    device: str = "cpu",
+    hooks: Hooks | None = None,
+    edits: Sequence[EditMaker] = (),
+) -> Latent:
+    """Denoise a latent.
+
+    A clean latent is noised to the level at which the schedule starts; from a schedule that
+    starts at its beginning the noise alone counts. A latent that still holds noise (``sigma``
+    above 0) goes on from where it is. Where it has a mask, only what is masked changes.
+
+    Returns:
+        The latent at the schedule's last level (``sigma`` 0 for a whole run), on the CPU.
+
+    Raises:
+        DiffusionError: the settings, conditionings and latent do not go together.
+    """
+    import torch
+
+    hooks = hooks or Hooks()
+    levels = sigmas(schedule, denoiser.process, denoiser.tokens(latent.samples.shape))
+    whole = len(schedule.sigmas) or schedule.steps
+    fresh = schedule.start == 0 and latent.sigma == 0
+    if latent.sigma > 0:
+        levels = [latent.sigma, *(s for s in levels if s < latent.sigma - 1e-6)]
+    if len(levels) < 2:
+        return latent
+    original = torch.from_numpy(latent.samples.copy()).to(device)
+    drawn = draw(noise, latent.samples.shape).to(device)
+    start = Start(denoiser.process.path, original, drawn)
+    if latent.sigma > 0:
+        x = original
+    elif fresh:
+        x = start.path.start(drawn, levels[0])
+    else:
+        x = start.path.noisy(original, drawn, levels[0])
+    made = [_keeper(latent, start, device)] if latent.mask is not None else []
+    made += [maker(start) for maker in edits]
+    model = GuidedModel(denoiser, guider, latent.count, hooks.check)
+    kind = choose(solver_kinds(), solver.kind, "solver")
+    with torch.no_grad():
+        x = integrate(model, kind, levels, x, solver.params, made, hooks, whole)
+    return latent.but(samples=x.cpu().numpy(), sigma=levels[-1])
+
+
+def invert(
+    denoiser: Denoiser,
+    guider: Guider,
+    schedule: Schedule,
+    latent: Latent,
+    *,
+    device: str = "cpu",
+    hooks: Hooks | None = None,
+) -> Latent:
+    """Run the schedule upwards with Euler's steps: from a clean latent to the noise it came from.
+
+    Returns:
+        The latent at the schedule's first level, ready for ``sample`` (which adds no noise then).
+
+    Raises:
+        DiffusionError: the latent is not clean, or the settings do not go together.
+    """
+    import torch
+
+    if latent.sigma != 0:
+        raise DiffusionError("Only a clean latent can be inverted; this one still holds noise.")
+    hooks = hooks or Hooks()
+    levels = sigmas(schedule, denoiser.process, denoiser.tokens(latent.samples.shape))[::-1]
+    if len(levels) < 2:
+        return latent
+    x = torch.from_numpy(latent.samples.copy()).to(device)
+    kind = choose(guidance_kinds(), guider.kind, "guidance").inverse or guider.kind
+    model = GuidedModel(denoiser, replace(guider, kind=kind), latent.count, hooks.check)
+    with torch.no_grad():
+        x = integrate(model, solver_kinds()["euler"], levels, x, {}, (), hooks, len(levels) - 1)
+    return latent.but(samples=x.cpu().numpy(), sigma=levels[-1])
+
+
+def integrate(
+    model: GuidedModel,
+    solver: SolverKind,
+    levels: Sequence[float],
+    x: Tensor,
+    params: Params,
+    edits: Sequence[Edit] = (),
+    hooks: Hooks | None = None,
+    whole: int | None = None,
+) -> Tensor:
+    """Take ``x`` through the noise levels, one solver step each, and every edit after each step.
+
+    ``whole`` is the number of steps of the schedule before it was cut short at its start.
+    """
+    hooks = hooks or Hooks()
+    steps = len(levels) - 1
+    whole = max(whole or steps, steps)
+    past: tuple[Past, ...] = ()
+    for index in range(steps):
+        hooks.check()
+        ask = model.at(index + whole - steps, whole)
+        step = Step(x, levels[index], levels[index + 1], ask, model.path, past, params)
+        x, record = solver.advance(step)
+        past = (record, *past)[: solver.memory]
+        for edit in edits:
+            x = edit(x, levels[index + 1], (steps - index - 1) / whole)
+        hooks.step(index + 1, steps, record.estimate.x0)
+    return x
+
+
+class GuidedModel:
+    """A denoiser under guidance, for one batch; it keeps prepared conditionings between calls."""
+
+    def __init__(
+        self, denoiser: Denoiser, guider: Guider, count: int, check: Callable[[], None]
+    ) -> None:
+        self.path = denoiser.process.path
+        self._denoiser = denoiser
+        self._guider = guider
+        self._count = count
+        self._check = check
+        self._kind = choose(guidance_kinds(), guider.kind, "guidance")
+        self._prepared: dict[tuple[int, ...], Any] = {}
+
+    def at(self, index: int, steps: int) -> Callable[[Tensor, float], Estimate]:
+        """The estimator of one step."""
+
+        def estimate(x: Tensor, sigma: float) -> Estimate:
+            call = Call(
+                x=x,
+                sigma=sigma,
+                step=index,
+                steps=steps,
+                process=self._denoiser.process,
+                terms=self._guider.terms,
+                params=self._guider.params,
+                predict=lambda terms: self._predict(x, sigma, terms),
+            )
+            return self._kind.apply(call)
+
+        return estimate
+
+    def _predict(self, x: Tensor, sigma: float, terms: Sequence[Term]) -> list[Tensor]:
+        """One call of the denoiser on the latent repeated for every term."""
+        self._check()
+        key = tuple(id(term) for term in terms)
+        if key not in self._prepared:
+            conditionings = [term.conditioning for term in terms]
+            self._prepared[key] = self._denoiser.prepare(conditionings, self._count)
+        batch = x.repeat(len(terms), *[1] * (x.ndim - 1))
+        return list(self._denoiser(batch, sigma, self._prepared[key]).chunk(len(terms)))
+
+
+def _keeper(latent: Latent, start: Start, device: str) -> Edit:
+    import torch
+
+    if latent.sigma > 0 or latent.mask is None:
+        raise DiffusionError(
+            "In-painting needs a clean latent: this one still holds noise, so what is outside the "
+            "mask is not known. Put the mask on the encoded picture."
+        )
+    return keep(start, torch.from_numpy(latent.mask.copy()).to(device))

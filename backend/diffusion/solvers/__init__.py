@@ -1,0 +1,1 @@
+"""One solver per module; each defines a ``SolverKind`` and is found by a scan."""
