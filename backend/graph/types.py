@@ -17,7 +17,8 @@ class SocketType:
 
 
 _IMAGE = ("width", "height", "channels", "count")
-_LATENT = ("space", "width", "height", "channels", "frames", "count", "noise", "masked")
+_GEOMETRY = ("factor", "channels", "patch")
+_LATENT = ("space", "factor", "width", "height", "channels", "frames", "count", "noise", "masked")
 
 TYPES: Mapping[str, SocketType] = MappingProxyType(
     {
@@ -38,9 +39,15 @@ TYPES: Mapping[str, SocketType] = MappingProxyType(
             SocketType("Motion", "motion", ("width", "height", "frames")),
             SocketType("Layout", "layout", ("width", "height", "count")),
             SocketType("Table", "table", ("rows", "columns")),
-            SocketType("Model", "model", ("family", "space", "text_space", "identity", "bytes")),
+            SocketType(
+                "Model",
+                "model",
+                ("family", "space", "text_space", "identity", "bytes", *_GEOMETRY, "token_bytes"),
+            ),
             SocketType("TextEncoder", "text encoder", ("family", "space", "identity", "bytes")),
-            SocketType("VAE", "VAE", ("family", "space", "identity", "bytes")),
+            SocketType(
+                "VAE", "VAE", ("family", "space", "identity", "bytes", *_GEOMETRY, "pixel_bytes")
+            ),
             SocketType("Conditioning", "conditioning", ("space", "count", "tokens")),
             SocketType("Latent", "latent", _LATENT),
             SocketType("Guider", "guider", ("kind", "family", "space")),

@@ -1,0 +1,164 @@
+"""The card of a family: plain data that catalogue, checks, plan and studio work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from backend.diffusion.errors import DiffusionError
+
+Tier = Literal["native", "pipeline"]
+Role = Literal["model", "text", "vae"]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How pictures become latents.
+
+    ``factor`` pixels become one latent cell each way, with ``channels`` channels; the denoiser
+    takes ``patch`` x ``patch`` cells as a token. ``frame_factor`` is 0 for still images; for video
+    1 + (frames - 1) / frame_factor frames are coded.
+    """
+
+    channels: int
+    factor: int
+    patch: int = 1
+    frame_factor: int = 0
+
+    @property
+    def multiple(self) -> int:
+        """Pixels of which width and height must be a multiple."""
+        return self.factor * self.patch
+
+    def shape(self, width: int, height: int, count: int = 1, frames: int = 1) -> tuple[int, ...]:
+        """Latent shape ``(count, channels[, frames], height, width)`` for pixels.
+
+        Raises:
+            DiffusionError: the size is no multiple of what the model can take.
+        """
+        if width < 1 or height < 1 or width % self.multiple or height % self.multiple:
+            near = [max(self.multiple, round(s / self.multiple) * self.multiple) for s in
+                    (width, height)]  # fmt: skip
+            raise DiffusionError(
+                f"This model makes sizes that are multiples of {self.multiple} pixels, not "
+                f"{width}x{height}. The nearest is {near[0]}x{near[1]}."
+            )
+        plane = (height // self.factor, width // self.factor)
+        if not self.frame_factor:
+            return (count, self.channels, *plane)
+        if frames < 1 or (frames - 1) % self.frame_factor:
+            raise DiffusionError(
+                f"This model makes 1 + a multiple of {self.frame_factor} frames, not {frames}."
+            )
+        return (count, self.channels, 1 + (frames - 1) // self.frame_factor, *plane)
+
+    def tokens(self, shape: Sequence[int]) -> int:
+        """Tokens of one sample of a latent of this shape."""
+        frames = shape[2] if len(shape) == 5 else 1
+        return frames * (shape[-2] // self.patch) * (shape[-1] // self.patch)
+
+
+@dataclass(frozen=True)
+class Space:
+    """A named latent or text space, and the config values of a component that betray it."""
+
+    name: str
+    component: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A run of attention layers: the module path with ``{i}``, the config key of their number,
+    and how text and image tokens meet there (``joint``: text first, then image)."""
+
+    name: str
+    path: str
+    layers: str
+    stream: Literal["joint", "self", "cross"]
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Activation need beside weights, as a formula.
+
+    Denoiser: ``token_widths * hidden width * tokens`` elements for a sample; VAE:
+    ``pixel_channels * widest channels at full size`` elements for a pixel.
+    """
+
+    token_widths: float
+    pixel_channels: float
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a family samples with when nothing else is said; sizes in pixels.
+
+    ``guidance`` is the embedded guidance of distilled models, another thing than ``cfg``.
+    """
+
+    steps: int
+    cfg: float
+    guidance: float
+    width: int
+    height: int
+    solver: str = "euler"
+    schedule: str = "native"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One family as data.
+
+    ``classes`` lists, by component, the class names in ``model_index.json`` that mark the family;
+    ``keys`` are tensor names of its denoiser; ``roles`` say which components a Model, TextEncoder
+    or VAE link stands for, the one that gives its name to the link first; ``full_precision`` are
+    components that stay in float32 on every device.
+    """
+
+    name: str
+    title: str
+    tier: Tier
+    classes: Mapping[str, tuple[str, ...]]
+    keys: tuple[str, ...]
+    roles: Mapping[Role, tuple[str, ...]]
+    latent_spaces: tuple[Space, ...]
+    text_spaces: tuple[Space, ...]
+    geometry: Geometry
+    defaults: Defaults
+    peak: Peak
+    capabilities: frozenset[str] = frozenset()
+    sites: tuple[Site, ...] = ()
+    full_precision: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What one model of a family speaks and needs, read from its configs.
+
+    ``width`` is the hidden width of the denoiser and ``vae_width`` the VAE's channels at full
+    size, both for the peak formula; ``settings`` are family facts that travel as plain data.
+    """
+
+    family: str
+    latent_space: str
+    text_space: str
+    geometry: Geometry
+    defaults: Defaults
+    capabilities: frozenset[str]
+    width: int
+    vae_width: int
+    peak: Peak
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def token_bytes(self) -> int:
+        """Peak activation bytes of a denoiser call for each token of each sample, in float32."""
+        return int(self.peak.token_widths * self.width * 4)
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Peak activation bytes of coding one picture, for each of its pixels, in float32."""
+        return int(self.peak.pixel_channels * self.vae_width * 4)

@@ -1,0 +1,83 @@
+"""Loading components with the libraries' own classes: from the folder only, safetensors only."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+from backend.catalog.errors import CatalogError
+
+TOKENIZERS = (
+    "CLIPTokenizer",
+    "CLIPTokenizerFast",
+    "T5Tokenizer",
+    "T5TokenizerFast",
+    "PreTrainedTokenizerFast",
+)
+"""Tokenizer classes that may be named by a model folder; no other name is looked up."""
+
+
+def stay_offline() -> None:
+    """Keep the libraries from the network and from foreign code, unless the user said otherwise.
+
+    They read these once, at import, so this is called before each import of theirs.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
+
+
+def load_module(library: str, kind: Any, path: Path, device: str, dtype: str) -> Any:
+    """A network of class ``kind`` with the weights in ``path``, in eval mode, without gradients.
+
+    Raises:
+        CatalogError: weights are missing, do not fit the config, or cannot be read.
+    """
+    import torch
+
+    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
+    if library == "diffusers":
+        options["torch_dtype"] = getattr(torch, dtype)
+        options["low_cpu_mem_usage"] = importlib.util.find_spec("accelerate") is not None
+    else:
+        options["dtype"] = getattr(torch, dtype)
+    try:
+        module, info = kind.from_pretrained(str(path), output_loading_info=True, **options)
+    except torch.OutOfMemoryError:
+        raise  # a RuntimeError too, but no fault of the files
+    except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise CatalogError(
+            f"The weights in {path} do not load as {kind.__name__} ({str(error)[:200]}). "
+            "Get the component again, config and weights from the same source."
+        ) from error
+    missing = sorted(info["missing_keys"]) + sorted(str(k) for k in info["mismatched_keys"])
+    if missing:
+        raise CatalogError(
+            f"{path} lacks {len(missing)} of the weights that its config asks for, the first is "
+            f"{missing[0]}. Get the component again."
+        )
+    module.requires_grad_(False)
+    return module.to(device).eval()
+
+
+def load_tokenizer(kind: str, path: Path) -> Any:
+    """A tokenizer of the named class from the files in ``path``.
+
+    Raises:
+        CatalogError: the class is none that is allowed, or the files cannot be read.
+    """
+    if kind not in TOKENIZERS:
+        raise CatalogError(
+            f"{path} asks for the tokenizer class {kind!r}; only {', '.join(TOKENIZERS)} are used."
+        )
+    stay_offline()
+    import transformers
+
+    try:
+        return getattr(transformers, kind).from_pretrained(str(path), local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CatalogError(
+            f"The tokenizer in {path} cannot be read ({str(error)[:200]}). Get it again."
+        ) from error

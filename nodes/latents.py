@@ -1,0 +1,180 @@
+"""Nodes between pictures and latents."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from backend.diffusion.inpaint import latent_mask
+from backend.models.explain import explained
+from backend.models.family import describe, family_of
+from backend.sdk import (
+    VAE,
+    Context,
+    Facts,
+    Image,
+    Latent,
+    Mask,
+    Model,
+    Range,
+    SeedParam,
+    UserError,
+    facts_of,
+    node,
+)
+
+
+@node(category="Latent", aliases=("size", "width", "height"))
+def empty_latent(
+    ctx: Context,
+    model: Model,
+    width: Annotated[int, Range(0, 16384, 8)] = 0,
+    height: Annotated[int, Range(0, 16384, 8)] = 0,
+    count: Annotated[int, Range(1, 4096, 1)] = 1,
+) -> Latent:
+    """Make an empty latent for new pictures of a model.
+
+    `width` and `height` are in pixels; 0 takes the model's own size. They must be multiples of
+    what the model can make (16 for a Flux). `count` pictures are sampled in one batch.
+
+    Example: load_model -> empty_latent(width=128, height=128, count=4) -> sample.
+    """
+    with explained():
+        facts = describe(model)
+        size = (width or facts.defaults.width, height or facts.defaults.height)
+        shape = facts.geometry.shape(*size, count)
+    return Latent(np.zeros(shape, np.float32), facts.latent_space)
+
+
+@empty_latent.facts
+def _(p: Any, model: Facts | None) -> Facts:
+    if model is None:
+        return facts_of("Latent", count=p.count, noise=0.0, masked=False)
+    factor = model.factor
+    return facts_of(
+        "Latent",
+        space=model.space,
+        factor=factor,
+        width=p.width // factor if factor and p.width else None,
+        height=p.height // factor if factor and p.height else None,
+        channels=model.channels,
+        count=p.count,
+        noise=0.0,
+        masked=False,
+    )
+
+
+@node(category="Latent", title="VAE encode", lane="device", aliases=("image to latent",))
+def vae_encode(
+    ctx: Context,
+    vae: VAE,
+    image: Image,
+    posterior: Literal["mean", "sample"] = "mean",
+    seed: SeedParam = 0,
+) -> Latent:
+    """Encode pictures into the latents of a VAE.
+
+    `posterior` takes the mean of what the VAE says, which is always the same, or a sample drawn
+    with `seed`. Width and height must be multiples of what the model takes (16 for a Flux);
+    grey becomes RGB and alpha is left out, so lay the picture over a background first.
+
+    Example: load_image -> resize(width=128, height=128) -> vae_encode -> sample(denoise=0.6).
+    """
+    with explained():
+        drawn = seed if posterior == "sample" else None
+        return family_of(vae).encode_image(vae, image, ctx.load, ctx.device, drawn)
+
+
+@vae_encode.facts
+def _(p: Any, vae: Facts | None, image: Facts | None) -> Facts:
+    factor = vae.factor if vae is not None else None
+    return facts_of(
+        "Latent",
+        space=vae and vae.space,
+        factor=factor,
+        width=_scaled(image, "width", factor),
+        height=_scaled(image, "height", factor),
+        channels=vae and vae.channels,
+        count=image and image.count,
+        noise=0.0,
+        masked=False,
+    )
+
+
+@vae_encode.peak
+def _(p: Any, vae: Facts | None, image: Facts | None) -> int:
+    if vae is None or image is None:
+        return 0
+    return (vae.pixel_bytes or 0) * (image.width or 0) * (image.height or 0)
+
+
+@node(category="Latent", title="VAE decode", lane="device", aliases=("latent to image",))
+def vae_decode(ctx: Context, vae: VAE, latent: Latent) -> Image:
+    """Decode latents into pictures, one after the other, in sRGB and clipped to 0..1.
+
+    The VAE must speak the latent's space.
+
+    Example: sample -> vae_decode -> save_image.
+    """
+    if latent.space != vae.space:
+        raise UserError(
+            f"The latent is in the space {latent.space}, the VAE speaks {vae.space}. Use the VAE "
+            "of the model that made the latent."
+        )
+    with explained():
+        return family_of(vae).decode_latent(vae, latent, ctx.load, ctx.device)
+
+
+@vae_decode.facts
+def _(p: Any, vae: Facts | None, latent: Facts | None) -> Facts:
+    factor = vae.factor if vae is not None else None
+    return facts_of(
+        "Image",
+        width=latent.width * factor if latent and latent.width and factor else None,
+        height=latent.height * factor if latent and latent.height and factor else None,
+        channels=3,
+        count=latent and latent.count,
+    )
+
+
+@vae_decode.peak
+def _(p: Any, vae: Facts | None, latent: Facts | None) -> int:
+    if vae is None or latent is None:
+        return 0
+    side = vae.factor or 0
+    return (vae.pixel_bytes or 0) * (latent.width or 0) * (latent.height or 0) * side * side
+
+
+@node(category="Latent", title="In-paint mask", aliases=("inpaint", "mask latent", "noise mask"))
+def inpaint_mask(ctx: Context, latent: Latent, mask: Mask, soft: bool = False) -> Latent:
+    """Say which part of a latent a sampler may change: white is new, black is kept.
+
+    The mask has the size of the picture, or its proportions. `soft` keeps grey values, which
+    blends old and new at the rim; otherwise each cell is either new or kept. What is kept comes
+    out exactly as it went in.
+
+    Example: vae_encode -> inpaint_mask(mask) -> sample(denoise=0.9) -> vae_decode.
+    """
+    height, width = latent.samples.shape[-2:]
+    if mask.width * height != mask.height * width:
+        raise UserError(
+            f"The mask is {mask.width}x{mask.height}, which has other proportions than the latent "
+            f"({width}x{height}). Make the mask as large as the picture."
+        )
+    if mask.count not in (1, latent.count):
+        raise UserError(
+            f"There are {mask.count} masks for {latent.count} latents. Give one, or as many."
+        )
+    with explained():
+        return latent.but(mask=latent_mask(mask.coverage, height, width, soft))
+
+
+@inpaint_mask.facts
+def _(p: Any, latent: Facts | None, mask: Facts | None) -> Facts:
+    return (latent or facts_of("Latent")).but(masked=True)
+
+
+def _scaled(image: Facts | None, side: str, factor: int | None) -> int | None:
+    size = getattr(image, side) if image is not None else None
+    return size // factor if size and factor else None

@@ -1,0 +1,262 @@
+"""Nodes that denoise: whole samplers, and the parts they are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from backend.diffusion.mix import semantic_mix as mix_layout
+from backend.diffusion.schedule import schedule_kinds
+from backend.diffusion.solver import solver_kinds
+from backend.models.explain import explained
+from backend.models.run import denoise as run_sampler
+from backend.models.run import find_noise
+from backend.sdk import (
+    Conditioning,
+    Context,
+    Facts,
+    Guider,
+    Latent,
+    Model,
+    Noise,
+    Range,
+    ScalarList,
+    Schedule,
+    SeedParam,
+    Solver,
+    facts_of,
+    node,
+)
+from nodes.conditioning import GuidanceName, pair
+
+SOLVERS, SCHEDULES = tuple(solver_kinds()), tuple(schedule_kinds())
+if TYPE_CHECKING:
+    SolverName: TypeAlias = str
+    ScheduleName: TypeAlias = str
+else:
+    SolverName, ScheduleName = Literal[SOLVERS], Literal[SCHEDULES]
+
+Steps = Annotated[int, Range(1, 150, 1)]
+Fraction = Annotated[float, Range(0, 1, 0.01)]
+
+
+@node(category="Sampling", lane="device", aliases=("ksampler", "denoise", "generate"))
+def sample(
+    ctx: Context,
+    model: Model,
+    positive: Conditioning,
+    latent: Latent,
+    negative: Conditioning | None = None,
+    steps: Steps = 28,
+    cfg: Annotated[float, Range(0, 30, 0.1)] = 3.5,
+    seed: SeedParam = 0,
+    solver: SolverName = "euler",
+    schedule: ScheduleName = "native",
+    guidance: GuidanceName = "cfg",
+    denoise: Fraction = 1.0,
+) -> Latent:
+    """Denoise a latent with the model.
+
+    `cfg` is how strongly the result follows `positive` rather than `negative`; with no negative,
+    or at 1, the model runs unguided and twice as fast. `denoise` below 1 starts from the latent
+    given and keeps more of it the lower it is: 0 returns it as it is. Each picture of a batch has
+    its own noise, drawn from `seed`; the first is what the seed gives alone. A latent with an
+    in-paint mask changes only where the mask is white.
+
+    Example: load_model -> encode_text -> sample(steps=28, cfg=3.5, seed=7) -> vae_decode.
+    """
+    terms, kind = pair(positive, negative, guidance)
+    with explained():
+        return run_sampler(
+            ctx,
+            Guider(kind, {} if kind == "none" else {"cfg": cfg}, model, terms),
+            Solver(solver),
+            Schedule(schedule, steps=steps, start=1.0 - denoise),
+            Noise("gaussian", seed=seed),
+            latent,
+        )
+
+
+@node(category="Sampling", lane="device", aliases=("custom sampler", "sampler custom advanced"))
+def sample_with_parts(
+    ctx: Context,
+    guider: Guider,
+    solver: Solver,
+    schedule: Schedule,
+    noise: Noise,
+    latent: Latent,
+) -> Latent:
+    """Denoise a latent with a guider, a solver, a schedule and a noise chosen one by one.
+
+    A latent that still holds noise, from a schedule that ended early or from an inversion, goes
+    on from where it is and gets no new noise.
+
+    Example: cfg_pp_guider, solver(kind="dpmpp_2m"), schedule(kind="karras", steps=20) and
+    noise(seed=7) -> sample_with_parts -> vae_decode.
+    """
+    with explained():
+        return run_sampler(ctx, guider, solver, schedule, noise, latent)
+
+
+@node(category="Sampling", lane="device", aliases=("magicmix", "mix concepts", "layout"))
+def semantic_mix(
+    ctx: Context,
+    guider: Guider,
+    layout: Latent,
+    nu: Fraction = 0.5,
+    k_min: Fraction = 0.3,
+    k_max: Fraction = 0.6,
+    steps: Steps = 28,
+    seed: SeedParam = 0,
+    solver: SolverName = "euler",
+    schedule: ScheduleName = "native",
+) -> Latent:
+    """Mix the layout of a picture with the content of a prompt (MagicMix).
+
+    The run starts with the fraction `k_max` of the steps left, from the layout with noise. Down to
+    `k_min` every latent is `nu` parts prompt and the rest layout at the same noise level; below it
+    the prompt has its way. At `nu` 1 and `k_max` 1 this is plain sampling; `nu` 0 with `k_min` 0
+    gives the layout back.
+
+    Example: a picture of a square -> vae_encode -> semantic_mix(nu=0.5) with a guider for "a
+    striped circle" -> vae_decode.
+    """
+    with explained():
+        plan = Schedule(schedule, steps=steps, start=1.0 - k_max)
+        edits = (mix_layout(nu, k_min, k_max),)
+        noise = Noise("gaussian", seed=seed)
+        return run_sampler(ctx, guider, Solver(solver), plan, noise, layout, edits)
+
+
+@node(category="Sampling", lane="device", aliases=("ddim inversion", "unsample", "noise of image"))
+def invert_latent(ctx: Context, guider: Guider, schedule: Schedule, latent: Latent) -> Latent:
+    """Find the noise from which a guider would make this latent, by sampling backwards.
+
+    Sampling the result with the same guider and schedule gives about the picture again; with
+    another text it edits it. A CFG++ guider inverts in its own way, which comes back closer than
+    CFG does. More steps come back closer.
+
+    Example: vae_encode -> invert_latent, with a schedule of 50 steps -> sample_with_parts with
+    another prompt.
+    """
+    with explained():
+        return find_noise(ctx, guider, schedule, latent)
+
+
+@node(category="Sampling/Parts", title="Solver", aliases=("sampler", "euler", "unipc", "heun"))
+def solver(ctx: Context, kind: SolverName = "euler") -> Solver:
+    """Choose how the sampling equation is solved.
+
+    `euler` is plain and sturdy; `heun` asks the model twice a step and is exacter; `dpmpp_2m` and
+    `unipc` remember earlier steps and need fewer of them.
+
+    Example: solver(kind="unipc") -> sample_with_parts, with a schedule of 12 steps.
+    """
+    return Solver(kind)
+
+
+@node(category="Sampling/Parts", title="Schedule", aliases=("sigmas", "scheduler", "karras"))
+def schedule(
+    ctx: Context,
+    kind: ScheduleName = "native",
+    steps: Steps = 28,
+    denoise: Fraction = 1.0,
+    leave: Fraction = 0.0,
+    shift: Annotated[float, Range(0.01, 100, 0.1)] = 3.0,
+    dynamic: bool = False,
+    rho: Annotated[float, Range(0.1, 100, 0.1)] = 7.0,
+    alpha: Annotated[float, Range(0.05, 10, 0.05)] = 0.6,
+    beta: Annotated[float, Range(0.05, 10, 0.05)] = 0.6,
+    sigmas: ScalarList = (),
+) -> Schedule:
+    """Choose how the noise levels of a run are placed.
+
+    `native` is what the model was made for. `flow` shifts by your own `shift`, or with the image
+    size when `dynamic`. `karras` (with `rho`) and `exponential` spend more steps at low noise,
+    `beta` (with `alpha`, `beta`) at both ends. `denoise` below 1 skips the first steps, `leave`
+    stops with that fraction of them undone. `sigmas`, if given, is the table itself, descending.
+
+    Example: schedule(kind="flow", shift=3, steps=20) -> sample_with_parts.
+    """
+    settings: dict[str, Any] = {
+        "shift": shift, "dynamic": dynamic, "rho": rho, "alpha": alpha, "beta": beta,
+    }  # fmt: skip
+    used: dict[str, tuple[str, ...]] = {
+        "native": (), "flow": ("shift", "dynamic"), "karras": ("rho",), "exponential": (),
+        "beta": ("alpha", "beta"),
+    }  # fmt: skip
+    params = {name: settings[name] for name in used.get(kind, tuple(settings))}
+    if leave:
+        params["end"] = leave
+    return Schedule(kind, params, steps, 1.0 - denoise, tuple(float(s) for s in sigmas))
+
+
+@node(category="Sampling/Parts", title="Noise", aliases=("seed", "random noise"))
+def noise(
+    ctx: Context, seed: SeedParam = 0, kind: Literal["gaussian", "none"] = "gaussian"
+) -> Noise:
+    """Choose the noise that a run starts from: `gaussian` from a seed, or `none`.
+
+    Example: noise(seed=7) -> sample_with_parts.
+    """
+    return Noise(kind, seed=seed)
+
+
+def _sampled(latent: Facts | None) -> Facts:
+    return (latent or facts_of("Latent")).but(noise=0.0)
+
+
+@sample.facts
+def _(
+    p: Any,
+    model: Facts | None,
+    positive: Facts | None,
+    latent: Facts | None,
+    negative: Facts | None = None,
+) -> Facts:
+    return _sampled(latent)
+
+
+@sample_with_parts.facts
+def _(p: Any, latent: Facts | None, **others: Facts | None) -> Facts:
+    return (latent or facts_of("Latent")).but(noise=None)
+
+
+@semantic_mix.facts
+def _(p: Any, guider: Facts | None, layout: Facts | None) -> Facts:
+    return _sampled(layout)
+
+
+@invert_latent.facts
+def _(p: Any, latent: Facts | None, **others: Facts | None) -> Facts:
+    return (latent or facts_of("Latent")).but(noise=None)
+
+
+@solver.facts
+def _(p: Any) -> Facts:
+    return facts_of("Solver", kind=p.kind)
+
+
+@schedule.facts
+def _(p: Any) -> Facts:
+    return facts_of("Schedule", kind=p.kind, steps=p.steps)
+
+
+@noise.facts
+def _(p: Any) -> Facts:
+    return facts_of("Noise", kind=p.kind)
+
+
+@sample.peak
+def _(
+    p: Any,
+    model: Facts | None,
+    positive: Facts | None,
+    latent: Facts | None,
+    negative: Facts | None = None,
+) -> int:
+    if model is None or latent is None:
+        return 0
+    cells = (latent.width or 0) * (latent.height or 0) * (latent.frames or 1)
+    tokens = cells // (model.patch or 1) ** 2
+    branches = 2 if negative is not None and p.cfg != 1 and p.guidance != "none" else 1
+    return (model.token_bytes or 0) * tokens * (latent.count or 1) * branches

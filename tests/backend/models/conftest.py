@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.backend.models import tiny
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def flux_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny distilled Flux (embedded guidance, dynamic shift)."""
+    return tiny.write(tmp_path_factory.mktemp("flux"))
+
+
+@pytest.fixture(scope="session")
+def plain_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Flux without embedded guidance and with a static shift, as schnell and Primer."""
+    return tiny.write(
+        tmp_path_factory.mktemp("plain"), guidance=False, use_dynamic_shifting=False, shift=2.0
+    )

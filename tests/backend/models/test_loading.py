@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.catalog.errors import CatalogError
+from backend.catalog.folder import read_folder
+from backend.diffusion.sample import sample
+from backend.models.family import families, references
+from backend.models.flux import FAMILY
+from backend.models.loading import load_tokenizer, stay_offline
+from backend.models.store import Store
+from backend.values import Guider, Latent, Noise, Schedule, Solver, Term, digest
+
+SCRIPT = """
+import socket, sys
+def refuse(*arguments, **options):
+    raise AssertionError("the network was touched")
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+import torch
+torch.set_num_threads(1)
+from pathlib import Path
+from tests.backend.models.test_loading import picture_digest
+print(picture_digest(Path(sys.argv[1])))
+"""
+
+
+def picture_digest(folder: Path) -> str:
+    """Digest of the picture of a short run, everything freshly loaded."""
+    found = references(read_folder(folder), FAMILY)
+    store = Store(families(), 2**30)
+
+    def load(weights: object) -> object:
+        return store.get(weights, "cpu")
+
+    text = FAMILY.encode_text(found.text, ["a red circle"], {}, load, "cpu")
+    guider = Guider("none", {}, found.model, (Term("positive", text),))
+    result = sample(
+        FAMILY.denoiser(found.model, load, "cpu"), guider, Solver("euler"),
+        Schedule("native", steps=3), Noise("gaussian", seed=1),
+        Latent(np.zeros((2, 4, 8, 12)), found.vae.space),
+    )  # fmt: skip
+    return digest(FAMILY.decode_latent(found.vae, result, load, "cpu"))
+
+
+def test_another_process_without_network_gives_the_same_bits(flux_folder: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(flux_folder)],
+        capture_output=True, text=True, check=True, env=environment,
+    )  # fmt: skip
+    assert run.stdout.strip() == picture_digest(flux_folder)
+    assert run.stderr == ""
+
+
+def test_offline_is_the_default_and_the_users_word_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    stay_offline()
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    stay_offline()
+    assert os.environ["HF_HUB_OFFLINE"] == "0"
+
+
+def test_a_broken_tokenizer_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{broken")
+    with pytest.raises(CatalogError, match=r"tokenizer in .* cannot be read"):
+        load_tokenizer("CLIPTokenizer", tmp_path)

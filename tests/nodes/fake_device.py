@@ -1,0 +1,60 @@
+"""A small context for nodes that run models: no engine, one store, everything recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from backend.catalog.folder import ModelFolder, read_folder
+from backend.models.family import families
+from backend.models.store import Store
+from backend.sdk import Cancelled, Image, Saved, UserError
+from backend.values import Weights
+
+
+class FakeDevice:
+    """Serves as context and as lookup; ``cancel_at`` cancels at that many checks."""
+
+    device = "cpu"
+
+    def __init__(self, folders: Mapping[str, Path], cancel_at: int = -1) -> None:
+        self.folders = folders
+        self.store = Store(families(), 2**30)
+        self.done: list[tuple[float, float]] = []
+        self.previews: list[Image] = []
+        self.checks = 0
+        self.cancel_at = cancel_at
+
+    def check(self) -> None:
+        self.checks += 1
+        if self.checks == self.cancel_at:
+            raise Cancelled
+
+    def progress(self, done: float, total: float) -> None:
+        self.done.append((done, total))
+
+    def preview(self, image: Image) -> None:
+        self.previews.append(image)
+
+    def read(self, path: str) -> Path:
+        raise UserError(f"{path} is not granted")
+
+    def save(
+        self,
+        name: str,
+        suffix: str,
+        write: Callable[[Path, Mapping[str, Any]], None],
+        *,
+        overwrite: str = "number",
+    ) -> Saved:
+        raise UserError("nothing is saved here")
+
+    def model_folder(self, ref: str) -> Path:
+        return self.folders[ref]
+
+    def load(self, weights: Weights) -> Any:
+        return self.store.get(weights, self.device)
+
+    def model(self, ref: str) -> ModelFolder | None:
+        return read_folder(self.folders[ref]) if ref in self.folders else None
