@@ -1,0 +1,175 @@
+"""Intents: a record on disk of every output that is being written, so that a kill leaves no litter.
+
+Before a temporary file is made, its name is written to an intent file in the output folder, and the
+intent stays locked as long as the writer lives. The system drops the lock with the process, however
+that ends. Who finds an intent that can be locked knows that its writer is dead and removes what it
+names. A live writer's lock keeps everyone else away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+INTENT = re.compile(r"\.weft-[0-9a-f]{16}\.intent")
+TEMPORARY = re.compile(r"\.weft-[0-9a-f]{16}\.tmp(\.[A-Za-z0-9]{1,10}){1,4}")
+_LARGEST_INTENT = 1 << 20
+
+
+def new_token() -> str:
+    return secrets.token_hex(8)
+
+
+@contextlib.contextmanager
+def intent(root: Path, token: str, temporary: Sequence[Path]) -> Iterator[Intent]:
+    """Record on disk that the ``temporary`` files are being written; forget it at the end.
+
+    Raises:
+        OSError: the record cannot be written.
+    """
+    record = Intent(root, token)
+    try:
+        record.note([path.relative_to(root).as_posix() for path in temporary])
+        yield record
+    finally:
+        record.forget()
+
+
+class Intent:
+    """One locked intent file."""
+
+    def __init__(self, root: Path, token: str) -> None:
+        self.path = root / f".weft-{token}.intent"
+        self._descriptor = _create_locked(self.path)
+
+    def note(self, temporary: Sequence[str]) -> None:
+        """Add files that may be removed when this process dies."""
+        self._write([{"temporary": name} for name in temporary])
+
+    def note_placeholder(self, name: str) -> None:
+        """Add a file that may be removed when this process dies, but only while it is empty."""
+        self._write([{"placeholder": name}])
+
+    def _write(self, lines: Sequence[dict[str, str]]) -> None:
+        os.write(self._descriptor, "".join(json.dumps(line) + "\n" for line in lines).encode())
+        os.fsync(self._descriptor)
+
+    def forget(self) -> None:
+        """The files are where they belong: remove the record, then let go of the lock."""
+        with contextlib.suppress(OSError):
+            if sys.platform == "win32":  # an open file cannot be removed there
+                os.close(self._descriptor)
+                self.path.unlink(missing_ok=True)
+            else:
+                self.path.unlink(missing_ok=True)
+                os.close(self._descriptor)
+
+
+def clean(root: Path) -> tuple[str, ...]:
+    """Remove what dead writers left below ``root``; their names, relative to it.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    removed: list[str] = []
+    with os.scandir(root) as entries:
+        found = [Path(entry.path) for entry in entries if INTENT.fullmatch(entry.name)]
+    for path in sorted(found):
+        with contextlib.suppress(OSError):
+            removed.extend(_clean_one(root, path))
+    return tuple(removed)
+
+
+def _clean_one(root: Path, path: Path) -> list[str]:
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        return []
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        if not (_lock(descriptor, wait=False) and _is(descriptor, path)):
+            return []
+        removed = [
+            name
+            for line in os.read(descriptor, _LARGEST_INTENT).splitlines()
+            if (name := _remove(root, line))
+        ]
+        if sys.platform != "win32":
+            path.unlink(missing_ok=True)
+        return removed
+    finally:
+        os.close(descriptor)
+        if sys.platform == "win32":
+            path.unlink(missing_ok=True)
+
+
+def _remove(root: Path, line: bytes) -> str:
+    """Remove the file of one line of an intent; its name, or nothing when it is not there."""
+    try:
+        entry = json.loads(line)
+        kind, name = next(iter(entry.items()))
+        path = root / name
+        # An intent is only a file in a folder: it must not reach anything but Weft's own litter.
+        inside = Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(root))
+        status = os.lstat(path)
+    except (ValueError, AttributeError, StopIteration, TypeError, OSError):
+        return ""
+    ours = kind == "temporary" and TEMPORARY.fullmatch(path.name) is not None
+    empty = kind == "placeholder" and status.st_size == 0
+    if not (inside and stat.S_ISREG(status.st_mode) and (ours or empty)):
+        return ""
+    path.unlink(missing_ok=True)
+    return str(name)
+
+
+def _create_locked(path: Path) -> int:
+    """Create a file and lock it, with no moment in which a cleaner could take it for a dead one."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            # Where the file system has no locks, a cleaner gets none either and removes nothing.
+            with contextlib.suppress(OSError):
+                _lock(descriptor, wait=True)
+            if _is(descriptor, path):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # a cleaner came between the two and removed it: make it again
+
+
+def _is(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int, wait: bool) -> bool:
+        # The lock lies far behind the content, which stays readable.
+        os.lseek(descriptor, 1 << 30, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        return True
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int, wait: bool) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
