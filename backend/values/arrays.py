@@ -22,8 +22,17 @@ def freeze(array: object, ndim: int | None = None) -> Float32:
         raise ValueError(f"expected numbers, got an array of {given.dtype}")
     if ndim is not None and given.ndim != ndim:
         raise ValueError(f"expected {ndim} dimensions, got {given.ndim} (shape {given.shape})")
-    if given.dtype == np.float32 and given.flags.c_contiguous and not given.flags.writeable:
+    if given.dtype == np.float32 and given.flags.c_contiguous and _nobody_writes(given):
         return given
     frozen = np.array(given, dtype=np.float32, order="C", copy=True)
     frozen.setflags(write=False)
     return frozen
+
+
+def _nobody_writes(array: object) -> bool:
+    """Whether neither an array nor whatever memory it is a view of can be written to."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None or isinstance(array, bytes)

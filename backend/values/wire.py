@@ -77,7 +77,7 @@ def unpack(packed: Packed) -> Data:
     """
     try:
         return _decode(json.loads(packed.header), packed.arrays)
-    except (KeyError, TypeError, IndexError, json.JSONDecodeError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ValueError(f"not a packed value: {error}") from error
 
 

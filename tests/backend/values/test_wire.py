@@ -1,0 +1,239 @@
+"""The one rule for packing and digests: nothing is lost, and nothing different looks the same."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from backend.values import (
+    VAE,
+    Color,
+    Conditioning,
+    Guider,
+    Image,
+    Latent,
+    Mask,
+    Model,
+    Noise,
+    Packed,
+    Patch,
+    Schedule,
+    Solver,
+    Term,
+    TextEncoder,
+    digest,
+    digest_parts,
+    nbytes,
+    pack,
+    unpack,
+)
+from backend.values.wire import KINDS
+
+ROOT = Path(__file__).parents[3]
+word = st.text(max_size=6)
+number = st.floats(allow_nan=False)
+scalar = st.none() | st.booleans() | st.integers() | number | word
+settings_of = st.dictionaries(word, scalar | st.lists(scalar, max_size=3), max_size=3)
+
+
+def array(ndim):
+    shapes = arrays.array_shapes(min_dims=ndim, max_dims=ndim, max_side=3)
+    return arrays.arrays(np.float32, shapes, elements=st.floats(width=32))
+
+
+def pictures():
+    shapes = st.tuples(*[st.integers(1, 3)] * 3, st.sampled_from([1, 3, 4]))
+    pixels = shapes.flatmap(
+        lambda s: arrays.arrays(np.float32, s, elements=st.floats(0, 1, width=32))
+    )
+    return st.builds(Image, pixels, st.sampled_from(["srgb", "linear"]))
+
+
+patches = st.builds(Patch, word, number, settings_of)
+weights = {"family": word, "part": word, "identity": word, "source": word}
+stack = st.lists(patches, max_size=2).map(tuple)
+models = st.builds(Model, **weights, patches=stack)
+conditionings = st.builds(
+    Conditioning, word, st.dictionaries(word, array(2), max_size=2), settings_of
+)
+terms = st.builds(Term, word, conditionings, number)
+values = (
+    pictures()
+    | st.builds(Mask, array(3))
+    | st.builds(Color, *[st.floats(0, 1)] * 4)
+    | models
+    | st.builds(VAE, **weights, patches=stack, space=word)
+    | st.builds(TextEncoder, **weights, patches=stack, space=word)
+    | conditionings
+    | st.builds(Latent, array(4) | array(5), word, st.none() | array(3), number)
+    | st.builds(Solver, word, settings_of)
+    | st.builds(Schedule, word, settings_of, st.integers(1, 9), number, st.lists(number).map(tuple))
+    | st.builds(Noise, word, settings_of, st.integers(0, 2**63 - 1))
+    | st.builds(
+        Guider, word, settings_of, st.none() | models, st.lists(terms, max_size=2).map(tuple)
+    )
+)
+data = values | scalar | st.lists(values | scalar, max_size=3)
+
+
+@given(data)
+def test_what_is_unpacked_has_the_digest_of_what_was_packed(value):
+    packed = pack(value)
+    again = unpack(Packed(json.dumps(json.loads(packed.header)), packed.arrays))
+    assert type(again) is type(value)
+    assert digest(again) == digest(value)
+    assert pack(again).header == packed.header
+
+
+@given(data, data)
+def test_values_have_one_digest_exactly_if_they_pack_alike(one, two):
+    def without_source(packed):
+        text = json.dumps(_drop_sources(json.loads(packed.header)), sort_keys=True)
+        return text, [(a.shape, a.tobytes()) for a in packed.arrays]
+
+    alike = without_source(pack(one)) == without_source(pack(two))
+    assert (digest(one) == digest(two)) == alike
+
+
+def _drop_sources(header):
+    if isinstance(header, list):
+        return [_drop_sources(item) for item in header]
+    if not isinstance(header, dict):
+        return header
+    if header.get("v") in ("Model", "VAE", "TextEncoder"):
+        header = {**header, "is": {k: v for k, v in header["is"].items() if k != "source"}}
+    return {key: _drop_sources(item) for key, item in header.items()}
+
+
+PIXELS = np.linspace(0, 1, 24, dtype=np.float32).reshape(1, 2, 4, 3)
+MODEL = Model("flux", "transformer", "blake3:1", "/models/a")
+TEXT = Conditioning("clip", {"a": np.ones((1, 2), np.float32)}, {"size": (64, 64)})
+LATENT = Latent(np.zeros((1, 4, 2, 2), np.float32), "flux")
+UNLIKE = [
+    Image(PIXELS),
+    Image(PIXELS, "linear"),
+    Image(PIXELS.reshape(1, 4, 2, 3)),
+    Image(np.nextafter(PIXELS, 2)),
+    Mask(PIXELS[..., 0]),
+    MODEL,
+    replace(MODEL, identity="blake3:2"),
+    replace(MODEL, family="sdxl"),
+    MODEL.with_(Patch("lora", 0.5)),
+    MODEL.with_(Patch("lora", 0.5)).with_(Patch("lora", 0.5)),
+    MODEL.with_(Patch("lora", 0.5, {"rank": 4})),
+    VAE("flux", "vae", "blake3:1", "/models/a", space="flux"),
+    TextEncoder("flux", "vae", "blake3:1", "/models/a", space="flux"),
+    TEXT,
+    replace(TEXT, space="t5"),
+    replace(TEXT, params={"size": (64, 65)}),
+    replace(TEXT, tensors={"b": np.ones((1, 2), np.float32)}),
+    LATENT,
+    LATENT.but(sigma=1.0),
+    LATENT.but(mask=np.zeros((1, 2, 2), np.float32)),
+    Solver("euler"),
+    Noise("euler"),
+    Noise("euler", seed=1),
+    Schedule("euler"),
+    Schedule("euler", steps=4),
+    Guider("cfg", {}, MODEL, (Term("positive", TEXT),)),
+    Guider("cfg", {}, MODEL, (Term("negative", TEXT),)),
+    Guider("cfg", {}, MODEL, (Term("positive", TEXT, 2.0),)),
+    Color(0, 0, 0),
+    "1",
+    1,
+    1.0,
+    True,
+    None,
+    0.0,
+    -0.0,
+    math.inf,
+    2**53,
+    2**53 + 1,
+    float(2**53),
+    [],
+    [1],
+    [[1]],
+    ["1"],
+    "",
+]
+
+
+def test_whatever_differs_has_another_digest():
+    assert len({digest(value) for value in UNLIKE}) == len(UNLIKE)
+
+
+def test_where_weights_lie_is_no_part_of_the_digest_but_travels():
+    moved = replace(MODEL, source="/elsewhere")
+    assert digest(moved) == digest(MODEL)
+    assert unpack(pack(moved)).source == "/elsewhere"
+
+
+def test_names_in_another_order_are_the_same_value():
+    one = Solver("x", {"a": 1, "b": 2})
+    assert digest(one) == digest(Solver("x", {"b": 2, "a": 1}))
+
+
+def test_a_digest_is_the_same_in_another_process():
+    code = (
+        "import numpy as np; from backend.values import *; "
+        "print(digest(Image(np.full((1, 2, 3, 4), 0.5, np.float32))))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == digest(Image(np.full((1, 2, 3, 4), 0.5)))
+
+
+def test_every_kind_of_value_is_tried_above():
+    assert {type(value) for value in UNLIKE} | {Patch, Term} >= set(KINDS.values())
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"bytes", 1j])
+def test_what_cannot_travel_is_refused(value):
+    with pytest.raises(TypeError, match="cannot travel"):
+        pack(value)
+
+
+@pytest.mark.parametrize("header", ["", "{", '{"x": 1}', '{"v": "Nix", "is": {}}', '{"a": 3}'])
+def test_a_broken_header_is_refused(header):
+    with pytest.raises(ValueError, match="packed value"):
+        unpack(Packed(header, ()))
+
+
+def test_sizes_count_the_arrays():
+    assert nbytes(Image(PIXELS)) >= PIXELS.nbytes
+    assert nbytes([Image(PIXELS)] * 3) >= 3 * PIXELS.nbytes
+    assert nbytes("x" * 1000) >= 1000
+    assert nbytes(5) < 100
+    assert pack(Image(PIXELS)).nbytes >= PIXELS.nbytes
+
+
+@given(st.lists(st.text(max_size=3), max_size=3), st.lists(st.text(max_size=3), max_size=3))
+def test_parts_cannot_run_together(one, two):
+    assert (digest_parts(one) == digest_parts(two)) == (one == two)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        '{"v": "Mask", "is": 1}',
+        '{"v": "Nothing", "is": {}}',
+        "[" * 50_000,
+        '{"a": 3}',
+        "{",
+        '{"z": 1}',
+    ],
+)
+def test_a_header_that_pack_did_not_write_is_a_value_error(header):
+    with pytest.raises(ValueError, match="packed value"):
+        unpack(Packed(header, ()))
