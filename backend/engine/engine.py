@@ -1,0 +1,311 @@
+"""The engine: one call runs a workflow in the caller's process."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache, partial
+from types import MappingProxyType
+from typing import Literal
+
+from backend.engine.cache import MemoryCache
+from backend.engine.cancel import Cancel
+from backend.engine.content import Contents
+from backend.engine.context import Components, Facilities
+from backend.engine.desk import HeaderLookup, Outside, Shelf
+from backend.engine.events import Event, RunFinished
+from backend.engine.frame import Frame
+from backend.engine.gather import Shape, shape_of
+from backend.engine.lanes import make_lanes
+from backend.engine.numerics import Numerics, default_threads
+from backend.engine.provenance import Provenance, scalars_of
+from backend.engine.registry import NodeRegistry
+from backend.engine.run import Kit, Run
+from backend.engine.seeds import settle_seeds
+from backend.engine.words import Failure
+from backend.graph.caps import Caps
+from backend.graph.check import Checked, Checker
+from backend.graph.conversions import convert
+from backend.graph.diagnostics import Diagnostic
+from backend.graph.document import Workflow
+from backend.graph.flat import FROM_ZONE
+from backend.media.grants import Grants
+from backend.media.outputs import OutputFolder
+from backend.plan.forecast import Plan, forecast
+from backend.plan.program import Compiler, Program
+from backend.plan.result import Nothing
+from backend.plan.survey import Desk, Survey
+from backend.sdk import Saved
+from backend.values import Data
+
+Status = Literal["done", "failed", "cancelled", "invalid"]
+DEFAULT_BUDGET = 2 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended.
+
+    ``values`` are the outputs of the wanted steps that have them, by step and output; ``failures``
+    the steps that failed; ``saved`` the files that were written, ``kept`` those of cached steps,
+    which still stand as they were; ``seeds`` those drawn or set, by ``node.param``. ``invalid``
+    means that the workflow has errors (see ``diagnostics``) and nothing ran.
+    """
+
+    status: Status
+    values: Mapping[str, Mapping[str, Data]] = field(default_factory=dict)
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+    saved: tuple[Saved, ...] = ()
+    kept: tuple[Saved, ...] = ()
+    seconds: float = 0.0
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class InvalidWorkflow(Exception):
+    """A plan was asked for of a workflow with errors."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__("; ".join(d.sentence for d in diagnostics if d.level == "error"))
+        self.diagnostics = diagnostics
+
+
+def _ignore(event: Event) -> None:
+    """What becomes of events that nobody asked for."""
+
+
+class Engine:
+    """Runs workflows, one at a time, and remembers results between runs.
+
+    What it knows of the last document makes the next run of an edited one cheap. Its methods may
+    be called from any thread; a second run waits for the first.
+    """
+
+    def __init__(
+        self,
+        registry: NodeRegistry,
+        *,
+        grants: Grants,
+        output: OutputFolder,
+        cache: MemoryCache | None = None,
+        use_cache: bool = True,
+        store: Components | None = None,
+        device: str = "cpu",
+        threads: int | None = None,
+        caps: Caps | None = None,
+    ) -> None:
+        """Nothing heavy happens here.
+
+        Args:
+            registry: The node types.
+            grants: What may be read.
+            output: Where files are written.
+            cache: Where results are remembered; a new one of ``DEFAULT_BUDGET`` bytes if not given.
+            use_cache: Without it every step runs, and nothing is remembered.
+            store: Loaded models; made when first wanted if not given.
+            device: ``cpu`` or ``cuda:N``.
+            threads: Of torch on the CPU; part of the identity of what device nodes give.
+            caps: Limits on expansion and lists.
+        """
+        self.registry = registry
+        self.cache = cache if cache is not None else MemoryCache(DEFAULT_BUDGET)
+        self.caps = caps or Caps()
+        self.numerics = Numerics(device, threads or default_threads())
+        self._use_cache = use_cache
+        self._given_store = store
+        self._contents = Contents()
+        self._facilities = Facilities(grants, output, device, lambda: self._store)
+        self._checker = Checker(registry, HeaderLookup(grants), self.caps)
+        self._compiler = Compiler(registry, self.numerics.of)
+        workers = max(2, min(8, os.cpu_count() or 2))
+        self._lanes = make_lanes(workers, 2, self.numerics.begin_device)
+        self._costs: dict[tuple[str, int], float] = {}
+        self._shapes: dict[str, Shape] = {}
+        self._lock = threading.Lock()
+
+    def check(self, workflow: Workflow, only: Sequence[str] = ()) -> Checked:
+        """Check a document; cheap where it differs little from the last one."""
+        with self._lock:
+            return self._checker.check(workflow, tuple(only) or None)
+
+    def plan(self, workflow: Workflow, *, only: Sequence[str] = ()) -> Plan:
+        """What a run would do. Runs no node; reads the files that parameters name.
+
+        Seeds at ``random`` are taken as new.
+
+        Raises:
+            InvalidWorkflow: it has errors.
+        """
+        with self._lock:
+            workflow, _ = settle_seeds(workflow, self.registry.specs)
+            checked = self._checker.check(workflow, tuple(only) or None)
+            if checked.flat is None:
+                raise InvalidWorkflow(checked.diagnostics)
+            program = self._compiler.compile(checked.flat)
+            grants = self._facilities.grants
+            fields = lru_cache(1)(partial(scalars_of, workflow, self.registry.specs, grants))
+            outside = Outside(self._facilities, self._contents, Cancel(), fields)
+            desk = self._desk(outside)
+            return forecast(Survey(program, desk), roots_of(program, only))
+
+    def run(
+        self,
+        workflow: Workflow,
+        *,
+        only: Sequence[str] = (),
+        seed: int | None = None,
+        on_event: Callable[[Event], None] = _ignore,
+        cancel: Cancel | None = None,
+    ) -> RunResult:
+        """Run what a workflow is for, or only what some nodes need.
+
+        Args:
+            workflow: The document. Seeds at ``random`` are drawn now.
+            only: Ids of nodes; by default all nodes with an effect, or where there are none, all
+                whose outputs nobody uses.
+            seed: Sets every seed parameter that no link feeds.
+            on_event: Gets each event, always in the calling thread.
+            cancel: Ends the run early.
+
+        A node that fails is told in the result; nothing that a node does is raised.
+        """
+        with self._lock:
+            return self._run(workflow, only, seed, on_event, cancel or Cancel())
+
+    def close(self) -> None:
+        """End the threads of the lanes."""
+        with self._lock:
+            for workers in self._lanes.values():
+                workers.close()
+
+    def _run(
+        self,
+        workflow: Workflow,
+        only: Sequence[str],
+        seed: int | None,
+        on_event: Callable[[Event], None],
+        cancel: Cancel,
+    ) -> RunResult:
+        begin = time.perf_counter()
+        workflow, seeds = settle_seeds(workflow, self.registry.specs, seed)
+        checked = self._checker.check(workflow, tuple(only) or None)
+        if checked.flat is None:
+            return RunResult("invalid", diagnostics=checked.diagnostics, seeds=seeds)
+        program = self._compiler.compile(checked.flat)
+        roots = roots_of(program, only)
+        grants = self._facilities.grants
+        specs = self.registry.specs
+        fields = lru_cache(1)(partial(scalars_of, workflow, specs, grants))
+        outside = Outside(self._facilities, self._contents, cancel, fields)
+        provenance = Provenance(
+            workflow, specs, grants, self.numerics, seeds, fields, outside.models, outside.content
+        )
+        frame = Frame(Survey(program, self._desk(outside)), roots)
+        run = Run(self._kit(frame.survey.desk), on_event, cancel, provenance.describe)
+        run.execute(frame, roots, seeds)
+        return self._result(run, frame, roots, seeds, begin, checked.diagnostics)
+
+    def _result(
+        self,
+        run: Run,
+        frame: Frame,
+        roots: Sequence[int],
+        seeds: Mapping[str, int],
+        begin: float,
+        diagnostics: tuple[Diagnostic, ...],
+    ) -> RunResult:
+        survey, counts = frame.survey, run.counts
+        status: Literal["done", "failed", "cancelled"] = "done"
+        if run.failures:
+            status = "failed"
+        if run.cancel.is_set and (frame.open or not run.begun):
+            status = "cancelled"
+        values: dict[str, Mapping[str, Data]] = {}
+        for i in roots:
+            result = survey.results[i]
+            if result is not None:
+                values[survey.program.units[i].step.id] = result.values
+        seconds = time.perf_counter() - begin
+        run.on_event(
+            RunFinished(
+                status, seconds, counts.ran, counts.cached, counts.failed, counts.skipped,
+                len(run.saved),
+            )
+        )  # fmt: skip
+        return RunResult(
+            status=status,
+            values=values,
+            failures=MappingProxyType(run.failures),
+            saved=tuple(run.saved),
+            kept=tuple(run.kept),
+            seconds=seconds,
+            seeds=seeds,
+            diagnostics=diagnostics,
+        )
+
+    def _desk(self, outside: Outside) -> Desk:
+        memory = Shelf(self.cache, self._facilities.output) if self._use_cache else Nothing()
+        return Desk(self.registry, memory, outside, convert, self._use_cache)
+
+    def _kit(self, desk: Desk) -> Kit:
+        return Kit(
+            desk=desk,
+            node=self.registry.type,
+            shape=self._shape,
+            facilities=self._facilities,
+            lanes=self._lanes,
+            costs=self._costs,
+            store=self.cache.put,
+            caps=self.caps,
+        )
+
+    def _shape(self, kind: str) -> Shape:
+        if kind not in self._shapes:
+            self._shapes[kind] = shape_of(self.registry.type(kind).function)
+        return self._shapes[kind]
+
+    @cached_property
+    def _store(self) -> Components:
+        if self._given_store is not None:
+            return self._given_store
+        from backend.models.family import families
+        from backend.models.store import Store
+
+        return Store(families(), _store_budget(self._facilities.device))
+
+
+def roots_of(program: Program, only: Sequence[str]) -> tuple[int, ...]:
+    """The steps that a run is for. Of a subgraph's node those that give what leaves it; of a node
+    inside a zone the outermost zone."""
+    if not only:
+        outputs = (w.step for w in program.flat.outputs.values() if w.step != FROM_ZONE)
+        return tuple(dict.fromkeys((*program.roots, *outputs)))
+    ids = {unit.step.id: i for i, unit in enumerate(program.units)}
+    found: dict[int, None] = {}
+    for name in only:
+        at = name
+        while at not in ids and "/" in at:
+            at = at.rpartition("/")[0]
+        if at in ids:
+            found[ids[at]] = None
+            continue
+        inside = [i for i in ids.values() if program.units[i].step.id.startswith(name + "/")]
+        members = set(inside)
+        for i in inside:
+            if program.units[i].effect or not members.intersection(program.users[i]):
+                found[i] = None
+    return tuple(found)
+
+
+def _store_budget(device: str) -> int:
+    """Bytes for loaded models: half of the machine's memory, or most of the GPU's."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[1] * 0.8)
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    return 8 * 2**30

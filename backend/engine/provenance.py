@@ -1,0 +1,188 @@
+"""What an output file tells of how it was made; nothing that names this machine or its user."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from backend.engine.context import Scalars
+from backend.engine.frame import Frame
+from backend.engine.numerics import Numerics, versions
+from backend.engine.task import Task
+from backend.graph import format
+from backend.graph.document import Graph, Node, Workflow
+from backend.graph.flat import FROM_ZONE
+from backend.graph.spec import NodeSpec
+from backend.media.grants import Grants
+
+PATHS = ("file", "folder", "model")
+
+
+class Provenance:
+    """Describes one run to the files it saves. Asked from the threads that save."""
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        specs: Mapping[str, NodeSpec],
+        grants: Grants,
+        numerics: Numerics,
+        seeds: Mapping[str, int],
+        fields: Callable[[], Scalars],
+        models: Mapping[str, str],
+        content: Callable[[str, str], str | None],
+    ) -> None:
+        """``workflow`` is the document that runs, ``seeds`` those settled for it; ``models`` grows
+        while the run learns which content the models' names stand for; ``content`` gives the
+        digest of what a parameter of a kind names."""
+        self._workflow = workflow
+        self._specs = specs
+        self._grants = grants
+        self._numerics = numerics
+        self._seeds = dict(seeds)
+        self._fields = fields
+        self._models = models
+        self._begin = time.monotonic()
+        self._content = content
+
+    def describe(
+        self, frame: Frame, step: int, task: Task | None
+    ) -> tuple[Scalars, Mapping[str, Any]]:
+        """The fields for a file's name, and what is embedded in it."""
+        unit = frame.survey.program.units[step]
+        fields = dict(self._fields())
+        fields["node"] = unit.step.id
+        seed = nearest_seed(frame, step)
+        if seed is not None:
+            fields["seed"] = seed
+        told = {
+            "workflow": self._text,
+            "node": unit.step.id,
+            "versions": versions(),
+            "models": [{"name": n, "hash": h} for n, h in sorted(self._models.items())],
+            "files": self._files,
+            "seeds": self._seeds if seed is None else {**self._seeds, "seed": seed},
+            "numerics": self._numerics.told(),
+            "seconds": round(time.monotonic() - self._begin, 3),
+        }
+        if frame.turns:
+            told["turns"] = list(frame.turns)
+        if task is not None and task.item is not None:
+            told["item"] = task.item + 1
+        return fields, told
+
+    @cached_property
+    def _files(self) -> Mapping[str, str]:
+        """The digests of the files and folders that top-level parameters name, by ``node.param``.
+
+        With it a file that lies elsewhere, of which only the bare name is told, can be recognised.
+        """
+        found: dict[str, str] = {}
+        for name, node in self._workflow.graph.nodes.items():
+            spec = self._specs.get(node.type)
+            for param in spec.params if spec else ():
+                ref = node.params.get(param.name)
+                if param.kind in ("file", "folder") and isinstance(ref, str) and ref:
+                    digest = None if param.name in node.inputs else self._content(param.kind, ref)
+                    if digest is not None:
+                        found[f"{name}.{param.name}"] = digest
+        return found
+
+    @cached_property
+    def _text(self) -> str:
+        """The document as it runs, without any path of this machine."""
+        clean = replace(
+            self._workflow,
+            graph=self._clean(self._workflow.graph),
+            subgraphs=MappingProxyType(
+                {
+                    name: replace(subgraph, graph=self._clean(subgraph.graph))
+                    for name, subgraph in self._workflow.subgraphs.items()
+                }
+            ),
+        )
+        text = format.dump(clean)
+        home = str(Path.home())
+        return text.replace(home + os.sep, "~/") if len(home) > 1 else text
+
+    def _clean(self, graph: Graph) -> Graph:
+        """A graph whose paths are relative or bare names; bodies from the inside out."""
+        order = [graph]
+        for outer in order:  # grows while it is walked
+            order += [node.body for node in outer.nodes.values() if node.body is not None]
+        done: dict[int, Graph] = {}
+        for inner in reversed(order):
+            nodes = {name: self._clean_node(node, done) for name, node in inner.nodes.items()}
+            done[id(inner)] = replace(inner, nodes=MappingProxyType(nodes))
+        return done[id(graph)]
+
+    def _clean_node(self, node: Node, bodies: Mapping[int, Graph]) -> Node:
+        spec = self._specs.get(node.type)
+        params = dict(node.params)
+        for name, value in node.params.items():
+            param = spec.param(name) if spec is not None else None
+            is_path = param is not None and param.kind in PATHS
+            if isinstance(value, str) and value and (is_path or _absolute(value)):
+                params[name] = self._portable(value)
+        body = bodies[id(node.body)] if node.body is not None else None
+        return replace(node, params=MappingProxyType(params), body=body)
+
+    def _portable(self, value: str) -> str:
+        """A path as it may be told; where it lies elsewhere, its bare name."""
+        return self._grants.portable(value) if value else value
+
+
+def scalars_of(workflow: Workflow, specs: Mapping[str, NodeSpec], grants: Grants) -> Scalars:
+    """``NODE.PARAM`` for every scalar parameter of the top-level nodes, for names of files."""
+    found: dict[str, str | int | float | bool | None] = {}
+    for name, node in workflow.graph.nodes.items():
+        spec = specs.get(node.type)
+        for param in spec.params if spec else ():
+            value = node.params.get(param.name, param.default)
+            if param.kind in PATHS and isinstance(value, str) and value:
+                value = grants.portable(value)
+            if isinstance(value, str | int | float | bool):
+                found[f"{name}.{param.name}"] = value
+    return found
+
+
+def nearest_seed(frame: Frame, step: int) -> int | None:
+    """The seed of the nearest step before this one that has one, out through the zones."""
+    at: Frame | None = frame
+    while at is not None:
+        survey = at.survey
+        queue, met = deque([step]), {step}
+        while queue:
+            unit = survey.program.units[queue.popleft()]
+            for param in unit.spec.params:
+                if param.kind == "seed":
+                    link = next((k for k in unit.links if k.name == param.name), None)
+                    value = unit.base.get(param.name)
+                    if link is not None:
+                        value = survey.value(link.wire)[1]
+                    if isinstance(value, int):
+                        return value
+            for link in unit.links:
+                source = link.wire.step
+                if source != FROM_ZONE and source not in met:
+                    met.add(source)
+                    queue.append(source)
+        zone = at.zone
+        at, step = (zone.around, zone.step) if zone is not None else (None, 0)
+    return None
+
+
+def _absolute(value: str) -> bool:
+    """Whether a text is an absolute path of something that is there (so it was meant as one)."""
+    if os.name == "nt" and value[:2] in ("\\\\", "//"):
+        return True  # a network path: not looked for, which would reach out
+    if len(value) > 4096 or "\0" in value or not (os.path.isabs(value) or value[:1] == "~"):
+        return False
+    return os.path.exists(os.path.expanduser(value))
