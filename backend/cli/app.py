@@ -1,0 +1,263 @@
+"""The command line as a whole: every command, its options and its help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="weft",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+new = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(new, name="new")
+
+Flow = Annotated[
+    str,
+    typer.Argument(
+        metavar="FLOW",
+        help="A workflow file, a picture that Weft made, or the name of a shipped example.",
+        show_default=False,
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON object per line on standard output, nothing else.")
+]
+Allow = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--allow-read",
+        metavar="PATH",
+        help="Let the workflow read this file or folder too. May be repeated.",
+        show_default=False,
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from backend.cli.places import weft_version
+
+        typer.echo(f"weft {weft_version() or 'of a folder that was not installed'}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version_wanted: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Run graphs of diffusion models from workflow files (NAME.weft.json).
+
+    \b
+    Example:
+      weft run text-to-image
+    """
+
+
+@new.callback()
+def new_root() -> None:
+    """Write files to start from.
+
+    \b
+    Example:
+      weft new node soft_glow
+    """
+
+
+@app.command()
+def run(
+    flow: Flow,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NODE.PARAM=VALUE",
+            help="Set a parameter; an exposed one by its name alone. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where outputs are written.")
+    ] = Path("output"),
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            max=2**63 - 1,
+            help="Use this seed for every seed parameter that no link feeds.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="auto|cpu|cuda:N", help="Where models compute.")
+    ] = "auto",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="NODE",
+            help="Run only this node and what it needs. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    allow_read: Allow = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Keep no results: compute every node again.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Run a workflow and write its outputs.
+
+    Exit status: 0 done, 1 a node failed, 2 wrong usage, 3 the workflow has errors, 130 cancelled.
+    Ctrl-C cancels and finishes cleanly; a second Ctrl-C leaves at once.
+
+    \b
+    Example:
+      weft run text-to-image --set prompt="a red circle left of a blue square" --seed 7
+    """
+    from backend.cli.run import Wish, run_flow
+
+    wish = Wish(
+        sets=tuple(sets or ()),
+        out=out,
+        seed=seed,
+        device=device,
+        only=tuple(only or ()),
+        cache=not no_cache,
+    )
+    raise typer.Exit(run_flow(flow, wish, tuple(allow_read or ()), json=json))
+
+
+@app.command()
+def check(flow: Flow, allow_read: Allow = None, json: Json = False) -> None:
+    """Check a workflow without running it.
+
+    Exit status 3 when it has errors.
+
+    \b
+    Example:
+      weft check my-flow.weft.json
+    """
+    from backend.cli.check import check_flow
+
+    raise typer.Exit(check_flow(flow, tuple(allow_read or ()), json=json))
+
+
+@app.command()
+def plan(flow: Flow, allow_read: Allow = None, json: Json = False) -> None:
+    """Show which steps a run would take, and in which order.
+
+    \b
+    Example:
+      weft plan text-to-image
+    """
+    from backend.cli.plan import plan_flow
+
+    raise typer.Exit(plan_flow(flow, tuple(allow_read or ()), json=json))
+
+
+@app.command()
+def nodes(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One node type.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the node types, or explain one.
+
+    \b
+    Example:
+      weft nodes resize
+    """
+    from backend.cli.nodes import show_nodes
+
+    show_nodes(name, json=json)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of workflow files.
+
+    \b
+    Example:
+      weft schema > weft.schema.json
+    """
+    from backend.cli.schema import show_schema
+
+    show_schema()
+
+
+@app.command()
+def info(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A workflow or an output.", show_default=False)
+    ],
+    workflow: Annotated[
+        bool, typer.Option("--workflow", help="Print only the workflow that made the file.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Summarise a workflow, or say how an image was made.
+
+    An image of Weft carries its prompt, seeds, versions, models and whole workflow.
+
+    \b
+    Example:
+      weft info output/picture-0001.png
+      weft info output/picture-0001.png --workflow > again.weft.json
+    """
+    from backend.cli.info import show_info
+
+    show_info(file, workflow=workflow, json=json)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Show versions, devices, folders and what is missing.
+
+    Exit status 1 when something is missing.
+
+    \b
+    Example:
+      weft doctor
+    """
+    from backend.cli.doctor import examine
+
+    raise typer.Exit(examine(json=json))
+
+
+@new.command("node")
+def new_node(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Like soft_glow.", show_default=False),
+    ],
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--into",
+            metavar="DIR",
+            help="The folder that has or gets nodes/ and tests/.",
+            show_default="the source tree of Weft, or the current folder",
+        ),
+    ] = None,
+) -> None:
+    """Write nodes/NAME.py and tests/nodes/test_NAME.py to start from.
+
+    \b
+    Example:
+      weft new node soft_glow
+    """
+    from backend.cli.new_node import write_node
+
+    write_node(name, into)

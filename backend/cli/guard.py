@@ -1,0 +1,69 @@
+"""The outermost layer of the command: nothing gets past it but a sentence and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from backend.cli.errors import CANCELLED, DONE, FAILED, Stop
+from backend.cli.streams import Output, flushed, silence, soften, tell
+
+
+def guarded(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit status; no exception leaves this function."""
+    soften()
+    # Weft never goes to the network by itself; the libraries read these when they are imported.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
+    try:
+        status = _run(arguments)
+    except BrokenPipeError:
+        silence(sys.stdout)
+        return DONE
+    except KeyboardInterrupt:
+        tell("Cancelled.")
+        return CANCELLED
+    except Exception as error:
+        # The log says the rest; an unexpected error is Weft's fault and not the reader's puzzle.
+        trace = "".join(traceback.format_exception(error))
+        tell(_apology(error, write_log(f"weft {' '.join(arguments)}\n{trace}")))
+        return FAILED
+    return status if flushed(sys.stdout) else DONE
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from backend.cli.app import app
+
+    try:
+        app(args=list(arguments), prog_name="weft")
+    except Stop as stop:
+        Output("--json" in arguments).stop(stop)
+        return stop.status
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else DONE
+    return DONE
+
+
+def _apology(error: Exception, log: Path | None) -> str:
+    what = f"Weft itself went wrong ({type(error).__name__}); this is a fault of the program."
+    if log is None:
+        return f"{what} No log could be written."
+    return f"{what} The details are in {log}; please send them along when you report it."
+
+
+def write_log(text: str) -> Path | None:
+    """Write what a person need not read into a file of its own; None if that cannot be."""
+    from backend.cli.places import log_folder
+
+    folder = log_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + sum(1 for _ in folder.glob("error-*.log"))
+        path = folder / f"error-{number:04d}-{os.getpid()}.log"
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        return None
+    return path

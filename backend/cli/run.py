@@ -1,0 +1,174 @@
+"""``weft run``: run a workflow in this process and write its outputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backend.cli.check import show_diagnostics
+from backend.cli.errors import CANCELLED, DONE, FAILED, INVALID, Stop, near, wrong_usage
+from backend.cli.flow import Flow, open_flow
+from backend.cli.settings import Specs, inner_graphs, set_params
+from backend.cli.streams import Output, tell
+from backend.graph.document import Workflow
+
+if TYPE_CHECKING:
+    from backend.engine.engine import Engine, RunResult
+    from backend.engine.events import Event
+
+STATUSES: Mapping[str, int] = {
+    "done": DONE,
+    "failed": FAILED,
+    "invalid": INVALID,
+    "cancelled": CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asks of a run."""
+
+    sets: tuple[str, ...] = ()
+    out: Path = Path("output")
+    seed: int | None = None
+    device: str = "auto"
+    only: tuple[str, ...] = ()
+    cache: bool = True
+
+
+def run_flow(name: str, wish: Wish, allowed: Sequence[Path], *, json: bool) -> int:
+    """Run a workflow and show how it goes; returns the exit status.
+
+    Raises:
+        Stop: what was asked cannot be, or the file is no workflow.
+    """
+    flow = open_flow(name, allowed)
+    specs = flow.registry.specs
+    workflow, picked = set_params(flow.workflow, specs, wish.sets, flow.grants.base)
+    for node in wish.only:
+        if node.partition("/")[0] not in workflow.graph.nodes:
+            hint = near(node, workflow.graph.nodes)
+            raise wrong_usage(f"--only {node}: the workflow has no node of this name.{hint}")
+    check_output(wish.out)
+    device = choose_device(wish.device, workflow, specs)
+    engine = make_engine(flow.granting(picked), wish, device)
+    try:
+        return _run(engine, workflow, wish, Output(json))
+    finally:
+        engine.close()
+
+
+def make_engine(flow: Flow, wish: Wish, device: str) -> Engine:
+    """An engine for this workflow in this process."""
+    from backend.engine.engine import Engine
+    from backend.media.outputs import OutputFolder
+
+    return Engine(
+        flow.registry,
+        grants=flow.grants,
+        output=OutputFolder(wish.out),
+        use_cache=wish.cache,
+        device=device,
+    )
+
+
+def _run(engine: Engine, workflow: Workflow, wish: Wish, output: Output) -> int:
+    from backend.cli.report import report_for
+    from backend.cli.signals import stopping
+    from backend.engine.cancel import Cancel
+    from backend.engine.events import StepFailed
+
+    cancel = Cancel()
+    report = report_for(json=output.json, out=wish.out, gone=cancel)
+    traces: list[str] = []
+    stops: list[Stop] = []
+
+    def show(event: Event) -> None:
+        if not stops:
+            try:
+                report.event(event)
+            except Stop as stop:  # nobody can read the rest: end cleanly, then say why
+                stops.append(stop)
+                cancel()
+        if isinstance(event, StepFailed) and event.trace:
+            traces.append(f"{event.step}\n{event.trace}")
+
+    try:
+        with stopping(cancel):
+            result = engine.run(
+                workflow, only=wish.only, seed=wish.seed, on_event=show, cancel=cancel
+            )
+    finally:
+        report.close()
+    if traces:
+        _log_traces(traces)
+    if stops:
+        raise stops[0]
+    return _status(result, output)
+
+
+def _status(result: RunResult, output: Output) -> int:
+    if result.status == "invalid":
+        errors = [each for each in result.diagnostics if each.level == "error"]
+        show_diagnostics(output, errors)
+        tell("The workflow has errors; nothing was run.")
+    return STATUSES[result.status]
+
+
+def _log_traces(traces: Sequence[str]) -> None:
+    from backend.cli.guard import write_log
+
+    log = write_log("\n".join(traces))
+    if log is not None:
+        tell(f"The details of what failed are in {log}.")
+
+
+def check_output(folder: Path) -> None:
+    """Refuse an output folder that cannot be one before anything is computed.
+
+    Raises:
+        Stop: it is a file, or below one.
+    """
+    for each in (folder, *folder.absolute().parents):
+        if each.exists():
+            if not each.is_dir():
+                raise wrong_usage(f"--out {folder}: {each} is a file, not a folder.")
+            return
+
+
+def choose_device(wanted: str, workflow: Workflow, specs: Specs) -> str:
+    """The device to compute on. Torch is asked only where a node of the workflow needs it.
+
+    Raises:
+        Stop: it is no device, or not one of this machine.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", wanted):
+        raise wrong_usage(f"--device {wanted}: write auto, cpu, cuda or cuda:N.")
+    if wanted == "cpu" or (wanted == "auto" and not needs_device(workflow, specs)):
+        return "cpu"
+    try:
+        import torch
+    except ImportError as error:
+        raise Stop(f"torch cannot be loaded ({error}); `weft doctor` says more.", FAILED) from None
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted == "auto":
+        return "cuda:0" if count else "cpu"
+    number = int(wanted.partition(":")[2] or 0)
+    if number >= count:
+        have = f"only {count} CUDA devices" if count else "no CUDA device that torch can use"
+        raise wrong_usage(f"--device {wanted}: this machine has {have}; `weft doctor` lists them.")
+    return f"cuda:{number}"
+
+
+def needs_device(workflow: Workflow, specs: Specs) -> bool:
+    """Whether any node of the workflow, inner ones too, does model work."""
+    graphs = [workflow.graph, *(subgraph.graph for subgraph in workflow.subgraphs.values())]
+    return any(
+        node.type in specs and specs[node.type].lane == "device"
+        for graph in graphs
+        for each in inner_graphs(graph)
+        for node in each.nodes.values()
+    )

@@ -1,0 +1,82 @@
+"""The real ``weft`` process, as a person or a script would start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a process ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Weft:
+    """Starts ``weft`` in a folder of the test; logs and outputs stay there too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONSAFEPATH": "1",
+            "XDG_STATE_HOME": str(folder / "state"),
+            "HOME": str(folder / "home"),
+        }
+
+    def command(self, *arguments: object) -> list[str]:
+        return [sys.executable, "-m", "backend.cli", *map(str, arguments)]
+
+    def __call__(self, *arguments: object, **environment: str) -> Done:
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: object, **options) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            **options,
+        )
+
+    def write(self, name: str, workflow: object) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(workflow if isinstance(workflow, str) else json.dumps(workflow))
+        return path
+
+    def flow(self, nodes: dict, name: str = "flow.weft.json", **more: object) -> Path:
+        """A workflow file of these nodes; ``version`` may be left out of them."""
+        full = {key: {"version": 1, **node} for key, node in nodes.items()}
+        return self.write(name, {"weft": 1, "nodes": full, **more})
+
+
+@pytest.fixture
+def weft(tmp_path) -> Weft:
+    return Weft(tmp_path)
