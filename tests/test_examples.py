@@ -1,0 +1,74 @@
+"""The workflows that come with Weft run as they are, and leave a picture that carries them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.graph.format import load, parse
+from backend.media.images import read_image
+from backend.media.metadata import read_provenance
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZES = {
+    "text-to-image": (128, 128),
+    "image-to-image": (264, 128),
+    "in-paint": (264, 128),
+    "seeds-and-guidance": None,
+    "photo-finish": (688, 475),
+    "loop": None,
+}
+
+
+def run(name: str, folder: Path) -> Path:
+    done = subprocess.run(
+        [sys.executable, "-m", "backend.cli", "run", name, "--out", str(folder / "out")],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.split()[0])
+
+
+def pixels(picture: Path) -> np.ndarray:
+    return read_image(picture)[0].pixels
+
+
+def test_every_shipped_workflow_is_tried_here():
+    assert {p.name.removesuffix(".weft.json") for p in (ROOT / "workflows").glob("*.json")} == set(
+        SIZES
+    )
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_an_example_runs_and_its_picture_carries_it(name, tmp_path):
+    picture = run(name, tmp_path)
+    found = pixels(picture)
+    assert found.std() > 0.02  # a picture of something
+    if SIZES[name]:
+        assert (found.shape[2], found.shape[1]) == SIZES[name]
+    carried = read_provenance(picture)["workflow"]
+    assert parse(carried, "picture") == load(ROOT / "workflows" / f"{name}.weft.json")
+    assert str(tmp_path) not in carried
+
+
+@pytest.mark.parametrize("name", ["text-to-image", "photo-finish"])
+def test_another_process_makes_the_same_bits(name, tmp_path):
+    first, second = run(name, tmp_path), run(name, tmp_path)
+    assert first != second
+    assert np.array_equal(pixels(first), pixels(second))
+
+
+def test_in_painting_keeps_what_the_mask_leaves_out(tmp_path):
+    sheet = pixels(run("in-paint", tmp_path))[0]
+    before, after = sheet[:, :128], sheet[:, 136:]
+    assert np.array_equal(before[:, :56], after[:, :56])
+    assert np.abs(before[:, 72:] - after[:, 72:]).max() > 0.2
