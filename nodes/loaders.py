@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import read_folder
 from backend.models.explain import explained
-from backend.models.family import References, families, recognise, references
+from backend.models.family import References, families, read_facts, recognise, references
 from backend.sdk import VAE, Context, Facts, Model, ModelRef, TextEncoder, facts_of, node
 
 
@@ -79,7 +79,7 @@ def link_facts(lookup: Any, ref: str) -> dict[str, Facts]:
         if folder is None:
             return {name: facts_of(kind) for name, kind in bare.items()}
         family = recognise(folder, families())
-        said = family.facts(folder)
+        said = read_facts(family, folder)
     except CatalogError:  # the checks name what is wrong with the model; here it is just unknown
         return {name: facts_of(kind) for name, kind in bare.items()}
     geometry, roles = said.geometry, family.card.roles

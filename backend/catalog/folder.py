@@ -8,6 +8,7 @@ index). Whatever is wrong is found here, before anything heavy is imported.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from backend.catalog.header import Header, read_header
 
 MAX_JSON = 32 * 2**20
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+VARIANT = re.compile(r"[^.]+\.([^.]+?)(?:-\d+-of-\d+)?\.safetensors")
 SAMPLE = 32
 """How many tensor names a component keeps to be recognised by."""
 
@@ -46,6 +48,12 @@ class Component:
     parameters: int
     keys: Mapping[str, tuple[int, ...]]
     fast: str
+
+    @property
+    def variant(self) -> str:
+        """The variant in the name of its weight files, ``fp16`` in ``model.fp16.safetensors``."""
+        named = VARIANT.match(Path(self.files[0]).name)
+        return named[1] if named else ""
 
 
 @dataclass(frozen=True)
@@ -181,7 +189,7 @@ def _component(root: Path, name: str, library: str, kind: str) -> Component:
         return _plain(root, name, library, kind, [settings], read_json(settings))
     settings = place / "config.json"
     config = read_json(settings)
-    weights = _weight_files(place, kind)
+    weights = _weight_files(place, kind, library)
     headers = {file: read_header(file) for file in weights}
     return _weighed(root, name, library, kind, config, [*weights, settings], headers)
 
@@ -237,9 +245,19 @@ def _settings_files(place: Path, kind: str) -> list[Path]:
     return files
 
 
-def _weight_files(place: Path, kind: str) -> list[Path]:
-    """The safetensors files of a component: the shards of its index, or the one file."""
-    indexes = sorted(place.glob("*.safetensors.index.json"), key=lambda f: (len(f.name), f.name))
+def _weight_files(place: Path, kind: str, library: str) -> list[Path]:
+    """The safetensors files of a component: the shards of its index, or the one file.
+
+    Files without a variant go before those with one. Where both an index and a single file lie
+    there, this takes the one that the library loads: transformers the file, diffusers the index.
+    """
+    indexes = sorted(place.glob("*.safetensors.index*.json"), key=lambda f: (len(f.name), f.name))
+    single = sorted(place.glob("*.safetensors"), key=lambda f: (len(f.name), f.name))
+    if library == "transformers" and (place / "model.safetensors").is_file():
+        return [place / "model.safetensors"]
+    plain = place / "diffusion_pytorch_model.safetensors"
+    if plain.is_file() and indexes and not indexes[0].name.endswith("index.json"):
+        return [plain]
     if indexes:
         named = read_json(indexes[0]).get("weight_map")
         shards = sorted({str(f) for f in named.values()}) if isinstance(named, dict) else []
@@ -252,7 +270,6 @@ def _weight_files(place: Path, kind: str) -> list[Path]:
                 f"{missing[0]}. Get the missing files."
             )
         return [place / s for s in shards]
-    single = sorted(place.glob("*.safetensors"), key=lambda f: (len(f.name), f.name))
     if single:
         return [single[0]]
     pickles = sorted(f.name for f in place.iterdir() if f.suffix in PICKLES)

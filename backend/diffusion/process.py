@@ -24,8 +24,9 @@ class Process:
     """How a model noises and what it predicts.
 
     ``grid(steps)`` gives its own noise levels, descending, before any shift and without the last
-    0; ``shift`` is then laid over them. ``ends`` is ``(highest, lowest)`` sigma for schedules that
-    place levels themselves; ``None`` takes the first and last of the shifted grid.
+    0; ``shift`` is then laid over them, and ``spacing``, if it names a kind of schedule, places as
+    many levels anew between the ends of that. ``ends`` is ``(highest, lowest)`` sigma for
+    schedules that place levels themselves; ``None`` takes the first and last of the shifted grid.
     """
 
     path: Path
@@ -33,9 +34,10 @@ class Process:
     grid: Callable[[int], Sequence[float]] = reciprocal
     shift: Shift = field(default_factory=Shift)
     ends: tuple[float, float] | None = None
+    spacing: str = ""
 
     def native(self, steps: int, tokens: int) -> list[float]:
-        """The model's own ``steps`` levels for an image of ``tokens`` tokens, without the 0."""
+        """The model's ``steps`` shifted levels for ``tokens`` image tokens, without the 0."""
         return self.shift.apply(self.grid(steps), tokens)
 
     def reach(self, steps: int, tokens: int) -> tuple[float, float]:

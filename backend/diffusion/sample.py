@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from backend.diffusion.edit import Edit, EditMaker, Start
 from backend.diffusion.errors import DiffusionError
 from backend.diffusion.guide import Call, guidance_kinds
@@ -14,9 +16,9 @@ from backend.diffusion.noise import draw
 from backend.diffusion.paths import Estimate
 from backend.diffusion.process import Denoiser
 from backend.diffusion.registry import choose
-from backend.diffusion.schedule import sigmas
+from backend.diffusion.schedule import cut, sigmas, table
 from backend.diffusion.solver import Past, SolverKind, Step, solver_kinds
-from backend.values import Guider, Latent, Noise, Params, Schedule, Solver, Term
+from backend.values import Float32, Guider, Latent, Noise, Params, Schedule, Solver, Term
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,8 +50,8 @@ def sample(
 ) -> Latent:
     """Denoise a latent.
 
-    A clean latent is noised to the level at which the schedule starts; from a schedule that
-    starts at its beginning the noise alone counts. A latent that still holds noise (``sigma``
+    A clean latent is noised to the level at which the schedule starts; where that is the highest
+    level of the model the noise alone counts. A latent that still holds noise (``sigma``
     above 0) goes on from where it is. Where it has a mask, only what is masked changes.
 
     Returns:
@@ -61,19 +63,26 @@ def sample(
     import torch
 
     hooks = hooks or Hooks()
-    levels = sigmas(schedule, denoiser.process, denoiser.tokens(latent.samples.shape))
-    whole = len(schedule.sigmas) or schedule.steps
-    fresh = schedule.start == 0 and latent.sigma == 0
+    tokens = denoiser.tokens(latent.samples.shape)
+    levels = sigmas(schedule, denoiser.process, tokens)
+    whole = len(table(schedule, denoiser.process, tokens)) - 1
+    end = cut(schedule, whole)[1]
     if latent.sigma > 0:
+        if edits:
+            raise DiffusionError(
+                "This latent still holds noise, so there is no clean picture to take the layout "
+                "from. Give it a latent that VAE encode made."
+            )
         levels = [latent.sigma, *(s for s in levels if s < latent.sigma - 1e-6)]
     if len(levels) < 2:
         return latent
     original = torch.from_numpy(latent.samples.copy()).to(device)
     drawn = draw(noise, latent.samples.shape).to(device)
     start = Start(denoiser.process.path, original, drawn)
+    top = denoiser.process.reach(max(schedule.steps, 1), tokens)[0]
     if latent.sigma > 0:
         x = original
-    elif fresh:
+    elif schedule.start == 0 and levels[0] >= top - 1e-6:
         x = start.path.start(drawn, levels[0])
     else:
         x = start.path.noisy(original, drawn, levels[0])
@@ -82,8 +91,9 @@ def sample(
     model = GuidedModel(denoiser, guider, latent.count, hooks.check)
     kind = choose(solver_kinds(), solver.kind, "solver")
     with torch.no_grad():
-        x = integrate(model, kind, levels, x, solver.params, made, hooks, whole)
-    return latent.but(samples=x.cpu().numpy(), sigma=levels[-1])
+        taken = max(end - (len(levels) - 1), 0)
+        x = integrate(model, kind, levels, x, solver.params, made, hooks, taken, whole)
+    return latent.but(samples=_finite(x), sigma=levels[-1])
 
 
 def invert(
@@ -116,7 +126,7 @@ def invert(
     model = GuidedModel(denoiser, replace(guider, kind=kind), latent.count, hooks.check)
     with torch.no_grad():
         x = integrate(model, solver_kinds()["euler"], levels, x, {}, (), hooks, len(levels) - 1)
-    return latent.but(samples=x.cpu().numpy(), sigma=levels[-1])
+    return latent.but(samples=_finite(x), sigma=levels[-1])
 
 
 def integrate(
@@ -127,24 +137,26 @@ def integrate(
     params: Params,
     edits: Sequence[Edit] = (),
     hooks: Hooks | None = None,
+    taken: int = 0,
     whole: int | None = None,
 ) -> Tensor:
     """Take ``x`` through the noise levels, one solver step each, and every edit after each step.
 
-    ``whole`` is the number of steps of the schedule before it was cut short at its start.
+    ``whole`` is the number of steps of the schedule before it was cut short, ``taken`` how many
+    of them lie before this run.
     """
     hooks = hooks or Hooks()
     steps = len(levels) - 1
-    whole = max(whole or steps, steps)
+    whole = max(whole or 0, taken + steps)
     past: tuple[Past, ...] = ()
     for index in range(steps):
         hooks.check()
-        ask = model.at(index + whole - steps, whole)
+        ask = model.at(taken + index, whole)
         step = Step(x, levels[index], levels[index + 1], ask, model.path, past, params)
         x, record = solver.advance(step)
         past = (record, *past)[: solver.memory]
         for edit in edits:
-            x = edit(x, levels[index + 1], (steps - index - 1) / whole)
+            x = edit(x, levels[index + 1], (whole - taken - index - 1) / whole)
         hooks.step(index + 1, steps, record.estimate.x0)
     return x
 
@@ -190,6 +202,21 @@ class GuidedModel:
             self._prepared[key] = self._denoiser.prepare(conditionings, self._count)
         batch = x.repeat(len(terms), *[1] * (x.ndim - 1))
         return list(self._denoiser(batch, sigma, self._prepared[key]).chunk(len(terms)))
+
+
+def _finite(x: Tensor) -> Float32:
+    """The latents of a run, on the CPU.
+
+    Raises:
+        DiffusionError: they hold NaN or infinity.
+    """
+    samples: Float32 = x.cpu().numpy()
+    if not np.isfinite(samples).all():
+        raise DiffusionError(
+            "Sampling ran into values that are no numbers (NaN or infinity). Lower cfg, or get "
+            "the model's weights again if it happens with every setting."
+        )
+    return samples
 
 
 def _keeper(latent: Latent, start: Start, device: str) -> Edit:

@@ -11,6 +11,9 @@ from backend.diffusion.process import Process
 from backend.diffusion.registry import choose, scan
 from backend.values import Params, Schedule
 
+NEAR = 1e-4
+"""Levels whose log-SNR differs by less are one: single precision cannot tell them apart."""
+
 
 @dataclass(frozen=True)
 class ScheduleKind:
@@ -30,33 +33,75 @@ def schedule_kinds() -> Mapping[str, ScheduleKind]:
     return scan("backend.diffusion.schedules", ScheduleKind)
 
 
+def choose_kind(name: str) -> ScheduleKind:
+    """The kind of schedule called ``name``.
+
+    Raises:
+        DiffusionError: there is none.
+    """
+    return choose(schedule_kinds(), name, "schedule")
+
+
 def sigmas(schedule: Schedule, process: Process, tokens: int) -> list[float]:
     """The noise levels of a run: descending, one more than there are steps, normally ending in 0.
 
-    ``schedule.start`` skips that fraction of the steps (rounded down), the parameter ``end``
-    stops before that fraction of them is left. A fixed table in ``schedule.sigmas`` is used as it
-    stands, with a 0 put at its end if it has none (``end`` and ``start`` count in it too).
+    The part of ``table`` that ``cut`` leaves.
 
     Raises:
         DiffusionError: the settings are out of range or the fixed table does not descend.
     """
+    levels = table(schedule, process, tokens)
+    first, last = cut(schedule, len(levels) - 1)
+    return levels[first : last + 1]
+
+
+def table(schedule: Schedule, process: Process, tokens: int) -> list[float]:
+    """All noise levels of a schedule, from its beginning down to 0.
+
+    A fixed table in ``schedule.sigmas`` is used as it stands, with a 0 put at its end if it has
+    none. Of levels that a rule puts on top of each other (a beta schedule does, with small alpha
+    and beta) one is kept: a step of no length moves nothing, and solvers that divide by its length
+    would fail.
+
+    Raises:
+        DiffusionError: the settings are out of range or the fixed table does not descend.
+    """
+    path = process.path
     if schedule.sigmas:
         levels = list(schedule.sigmas)
-        if any(b >= a for a, b in pairwise(levels)) or levels[-1] < 0:
+        if not all(b < a for a, b in pairwise([*levels, -1.0])) or levels[-1] < 0:
             raise DiffusionError("A table of sigmas must descend and end at 0 or above.")
         levels = levels if levels[-1] == 0 else [*levels, 0.0]
-    else:
-        if schedule.steps < 1:
-            raise DiffusionError(f"A schedule needs at least 1 step, not {schedule.steps}.")
-        kind = choose(schedule_kinds(), schedule.kind, "schedule")
-        levels = [*kind.place(schedule.steps, process, tokens, schedule.params), 0.0]
-    count = len(levels) - 1
+        for a, b in pairwise(levels):
+            if path.log_snr(b) - path.log_snr(a) < NEAR:
+                raise DiffusionError(
+                    f"The sigmas {a:g} and {b:g} are too near to each other. Leave one out."
+                )
+        return levels
+    if schedule.steps < 1:
+        raise DiffusionError(f"A schedule needs at least 1 step, not {schedule.steps}.")
+    placed = choose_kind(schedule.kind).place(schedule.steps, process, tokens, schedule.params)
+    levels = placed[:1]
+    for level in placed[1:]:
+        if path.log_snr(level) - path.log_snr(levels[-1]) >= NEAR:
+            levels.append(level)
+    return [*levels, 0.0]
+
+
+def cut(schedule: Schedule, steps: int) -> tuple[int, int]:
+    """``(first, last)``: which of ``steps`` steps a schedule takes, ``last`` not included.
+
+    ``schedule.start`` skips that fraction of the steps (rounded down), the parameter ``end``
+    stops before that fraction of them is left.
+
+    Raises:
+        DiffusionError: they are no fractions.
+    """
     end = number(schedule.params, "end", 0.0)
     if not 0 <= schedule.start <= 1 or not 0 <= end <= 1:
         raise DiffusionError("The start and end of a schedule are fractions from 0 to 1.")
-    first = int(count * schedule.start + 1e-9)
-    last = count - int(count * end + 1e-9)
-    return levels[first : max(last, first) + 1]
+    first = int(steps * schedule.start + 1e-9)
+    return first, max(steps - int(steps * end + 1e-9), first)
 
 
 def number(params: Params, name: str, default: float) -> float:

@@ -149,7 +149,7 @@ def references(folder: ModelFolder, family: Family) -> References:
     Raises:
         CatalogError: a component of a role is missing, or the components do not fit together.
     """
-    facts, roles, source = family.facts(folder), family.card.roles, str(folder.path)
+    facts, roles, source = read_facts(family, folder), family.card.roles, str(folder.path)
 
     def common(parts: tuple[str, ...]) -> tuple[str, str, str, str]:
         return family.card.name, folder.component(parts[0]).name, identity(folder, parts), source
@@ -187,7 +187,24 @@ def describe(weights: Weights) -> ModelFacts:
 
 @cache
 def _describe(family: str, identity: str, source: str) -> ModelFacts:
-    return families()[family].facts(read_folder(Path(source)))
+    return read_facts(families()[family], read_folder(Path(source)))
+
+
+def read_facts(family: Family, folder: ModelFolder) -> ModelFacts:
+    """What a model speaks and needs, from its configs. Light.
+
+    Raises:
+        CatalogError: its components do not fit together, or a config holds something senseless.
+    """
+    try:
+        return family.facts(folder)
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
+        if isinstance(error, CatalogError):
+            raise
+        raise CatalogError(
+            f"A config in {folder.path} holds a value that no {family.card.title} has "
+            f"({str(error)[:120]}). Get the config files of this model again."
+        ) from error
 
 
 def space_of(folder: ModelFolder, known: Sequence[Space], family: str, like: object) -> str:

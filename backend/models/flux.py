@@ -19,11 +19,11 @@ from backend.diffusion.noise import gaussian
 from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Denoiser, Process
 from backend.diffusion.schedule import number
-from backend.diffusion.shift import Shift
 from backend.models.card import Card, Defaults, Geometry, ModelFacts, Peak, Site, Space
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.loading import load_module, load_tokenizer, stay_offline
 from backend.models.pixels import to_image, to_tensor
+from backend.models.settings import check_scaling, check_scheduler, flow_shift, spacing
 from backend.values import VAE, Conditioning, Image, Latent, Model, Params, TextEncoder
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ class Flux:
                 f"token, but the VAE makes {channels} x {geometry.patch}x{geometry.patch}. "
                 "These components are of different models."
             )
+        check_scheduler(folder, CARD.title)
+        check_scaling(folder)
         distilled = bool(net.get("guidance_embeds", False))
         latent = [channels, list(blocks), vae.get("scaling_factor"), vae.get("shift_factor")]
         text = folder.component("text_encoder_2").config
@@ -96,6 +98,12 @@ class Flux:
             _max_tokens(folder.component("tokenizer").config, MAX_CLIP_TOKENS),
             _max_tokens(folder.component("tokenizer_2").config, MAX_TOKENS),
         ]
+        places = folder.component("text_encoder").config.get("max_position_embeddings", 77)
+        if lengths[0] > int(places):
+            raise CatalogError(
+                f"{folder.path}: the tokenizer makes {lengths[0]} tokens, but the text encoder has "
+                f"places for {places}. These components are of different models."
+            )
         speaks = [net.get("joint_attention_dim"), net.get("pooled_projection_dim"), lengths]
         extra = {"embedded guidance"} if distilled else set()
         name, card = CARD.name, CARD
@@ -120,22 +128,23 @@ class Flux:
         if part in ("tokenizer", "tokenizer_2"):
             return load_tokenizer(component.kind, path)
         stay_offline()
+        place = (path, device, dtype, component.variant)
         if part == "transformer":
             from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 
-            return load_module("diffusers", FluxTransformer2DModel, path, device, dtype)
+            return load_module("diffusers", FluxTransformer2DModel, *place)
         if part == "vae":
             from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-            return load_module("diffusers", AutoencoderKL, path, device, dtype)
+            return load_module("diffusers", AutoencoderKL, *place)
         if part == "text_encoder":
             from transformers.models.clip.modeling_clip import CLIPTextModel
 
-            return load_module("transformers", CLIPTextModel, path, device, dtype)
+            return load_module("transformers", CLIPTextModel, *place)
         if part == "text_encoder_2":
             from transformers.models.t5.modeling_t5 import T5EncoderModel
 
-            return load_module("transformers", T5EncoderModel, path, device, dtype)
+            return load_module("transformers", T5EncoderModel, *place)
         raise CatalogError(f"A {CARD.title} model has no component {part!r}.")
 
     def encode_text(
@@ -162,11 +171,11 @@ class Flux:
         t5 = load(part_of(encoder, "text_encoder_2"))
         clip_tokens = load(part_of(encoder, "tokenizer"))
         t5_tokens = load(part_of(encoder, "tokenizer_2"))
+        short = _ids(clip_tokens, texts, facts.settings["clip_tokens"], clip).to(device)
+        long = _ids(t5_tokens, texts, length, t5).to(device)
         with torch.no_grad():
-            ids = _ids(clip_tokens, texts, facts.settings["clip_tokens"]).to(device)
-            pooled = clip(ids, output_hidden_states=False).pooler_output
-            ids = _ids(t5_tokens, texts, length).to(device)
-            sequence = t5(ids, output_hidden_states=False)[0]
+            pooled = clip(short, output_hidden_states=False).pooler_output
+            sequence = t5(long, output_hidden_states=False)[0]
         named = {"sequence": sequence, "pooled": pooled}
         guidance = options.get("guidance")
         return Conditioning(
@@ -178,7 +187,8 @@ class Flux:
     def denoiser(self, model: Model, load: Load, device: str) -> Denoiser:
         """The transformer with the schedule of its folder's scheduler settings."""
         facts = describe(model)
-        process = Process(FLOW, "velocity", shift=_shift(load(part_of(model, "scheduler"))))
+        settings = load(part_of(model, "scheduler"))
+        process = Process(FLOW, "velocity", shift=flow_shift(settings), spacing=spacing(settings))
         distilled = "embedded guidance" in facts.capabilities
         guidance = facts.defaults.guidance if distilled else None
         return FluxDenoiser(load(model), process, facts.geometry, guidance, device)
@@ -318,33 +328,27 @@ def image_ids(rows: int, columns: int) -> Tensor:
     return torch.stack([torch.zeros_like(row), row, column], -1).reshape(-1, 3).float()
 
 
-def _shift(settings: dict[str, Any]) -> Shift:
-    """The shift rule of a FlowMatchEulerDiscreteScheduler's settings, with its defaults."""
-    terminal = settings.get("shift_terminal")
-    if not settings.get("use_dynamic_shifting", False):
-        return Shift("static", float(settings.get("shift", 1.0)), terminal=terminal)
-    return Shift(
-        "dynamic",
-        base=float(settings.get("base_shift", 0.5)),
-        top=float(settings.get("max_shift", 1.15)),
-        base_tokens=int(settings.get("base_image_seq_len", 256)),
-        top_tokens=int(settings.get("max_image_seq_len", 4096)),
-        form=settings.get("time_shift_type", "exponential"),
-        terminal=terminal,
-    )
-
-
 def _scaling(config: Any) -> tuple[float, float]:
     """``(scale, shift)`` of a VAE's latents."""
     return float(config.scaling_factor), float(getattr(config, "shift_factor", None) or 0.0)
 
 
-def _ids(tokenizer: Any, texts: Sequence[str], length: int) -> Tensor:
-    """Token numbers ``[texts, length]``, padded and cut to the length."""
+def _ids(tokenizer: Any, texts: Sequence[str], length: int, encoder: Any) -> Tensor:
+    """Token numbers ``[texts, length]``, padded and cut to the length.
+
+    Raises:
+        CatalogError: the encoder has no entry for one of them.
+    """
     coded = tokenizer(
         list(texts), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
     )
     ids: Tensor = coded.input_ids
+    known = int(encoder.config.vocab_size)
+    if int(ids.max()) >= known:
+        raise CatalogError(
+            f"The tokenizer {type(tokenizer).__name__} gives token {int(ids.max())}, but its text "
+            f"encoder knows {known}. These components are of different models."
+        )
     return ids
 
 

@@ -29,8 +29,12 @@ def stay_offline() -> None:
     os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
 
 
-def load_module(library: str, kind: Any, path: Path, device: str, dtype: str) -> Any:
+def load_module(
+    library: str, kind: Any, path: Path, device: str, dtype: str, variant: str = ""
+) -> Any:
     """A network of class ``kind`` with the weights in ``path``, in eval mode, without gradients.
+
+    ``variant`` is the one in the name of the weight files, such as ``fp16``, if there is any.
 
     Raises:
         CatalogError: weights are missing, do not fit the config, or cannot be read.
@@ -38,6 +42,8 @@ def load_module(library: str, kind: Any, path: Path, device: str, dtype: str) ->
     import torch
 
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
+    if variant:
+        options["variant"] = variant
     if library == "diffusers":
         options["torch_dtype"] = getattr(torch, dtype)
         options["low_cpu_mem_usage"] = importlib.util.find_spec("accelerate") is not None

@@ -19,8 +19,10 @@ def place(steps: int, process: Process, tokens: int, params: Params) -> list[flo
     rho = number(params, "rho", 7.0)
     if rho <= 0:
         raise DiffusionError(f"rho must be above 0, not {rho:g}.")
-    high, low = (s ** (1 / rho) for s in process.reach(steps, tokens))
-    return [(high + i / max(steps - 1, 1) * (low - high)) ** rho for i in range(steps)]
+    high, low = process.reach(steps, tokens)
+    top, bottom = high ** (1 / rho), low ** (1 / rho)
+    roots = [top + i / max(steps - 1, 1) * (bottom - top) for i in range(steps)]
+    return [max(root**rho, low) for root in roots]  # a small rho rounds the last ones away
 
 
 KARRAS = ScheduleKind("karras", "Karras", place, rank=20)

@@ -171,3 +171,37 @@ def test_the_room_is_light() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_files_of_a_variant_are_found_and_named(folder: Path) -> None:
+    net = folder / "transformer/diffusion_pytorch_model.safetensors"
+    assert read_folder(folder).component("transformer").variant == ""
+    net.rename(net.with_name("diffusion_pytorch_model.fp16.safetensors"))
+    assert read_folder(folder).component("transformer").variant == "fp16"
+    text = folder / "text_encoder"
+    for file in text.glob("*.safetensors"):
+        file.rename(text / file.name.replace("model-", "model.bf16-"))
+    index = (text / "model.safetensors.index.json").read_text().replace("model-", "model.bf16-")
+    (text / "model.safetensors.index.json").unlink()
+    (text / "model.safetensors.index.bf16.json").write_text(index)
+    found = read_folder(folder).component("text_encoder")
+    assert found.variant == "bf16"
+    assert found.files[:2] == (
+        "text_encoder/model.bf16-00001-of-00002.safetensors",
+        "text_encoder/model.bf16-00002-of-00002.safetensors",
+    )
+
+
+def test_of_two_versions_the_one_that_the_library_loads_counts(folder: Path) -> None:
+    text = folder / "text_encoder"
+    save_file({"whole": np.ones(3, np.float32)}, text / "model.safetensors")
+    assert read_folder(folder).component("text_encoder").files[0].endswith("/model.safetensors")
+    net = folder / "transformer"
+    shard = "diffusion_pytorch_model.fp16-00001-of-00001.safetensors"
+    save_file({"half": np.ones(3, np.float16)}, net / shard)
+    index = json.dumps({"weight_map": {"half": shard}})
+    (net / "diffusion_pytorch_model.safetensors.index.fp16.json").write_text(index)
+    assert read_folder(folder).component("transformer").variant == ""
+    plain = net / "diffusion_pytorch_model.safetensors.index.json"
+    plain.write_text(index)
+    assert read_folder(folder).component("transformer").variant == "fp16"

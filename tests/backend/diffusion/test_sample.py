@@ -13,11 +13,13 @@ import pytest
 import torch
 
 from backend.diffusion import registry
+from backend.diffusion.edit import Edit, Start
 from backend.diffusion.errors import DiffusionError
+from backend.diffusion.mix import semantic_mix
 from backend.diffusion.noise import gaussian
 from backend.diffusion.paths import VE
-from backend.diffusion.sample import Hooks, invert, sample
-from backend.diffusion.solver import solver_kinds
+from backend.diffusion.sample import GuidedModel, Hooks, invert, sample
+from backend.diffusion.solver import Estimator, solver_kinds
 from backend.values import Conditioning, Guider, Latent, Noise, Schedule, Solver, Term
 from tests.backend.diffusion.gaussian import GaussianDenoiser, condition, guider
 
@@ -43,9 +45,6 @@ def test_a_whole_run_starts_from_noise_alone() -> None:
 
 
 def test_a_part_run_starts_from_the_noised_latent() -> None:
-    result = run(latent(3.0), Schedule(steps=5, kind="native", sigmas=(0.4, 0.3), start=0.0))
-    fresh = run(latent(0.0), Schedule(steps=5, kind="native", sigmas=(0.4, 0.3), start=0.0))
-    assert np.array_equal(result.samples, fresh.samples)
     plan = Schedule("native", {"end": 0.2}, steps=5, start=0.6)
     ended = run(latent(3.0), plan)
     assert ended.sigma == pytest.approx(0.2)
@@ -198,7 +197,7 @@ def test_a_new_solver_is_one_new_file(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_the_kinds_are_listed_without_torch() -> None:
     code = (
         "import sys\n"
-        "from backend.diffusion.solver import solver_kinds\n"
+        "from backend.diffusion.solver import Estimator, solver_kinds\n"
         "from backend.diffusion.schedule import schedule_kinds\n"
         "from backend.diffusion.guide import guidance_kinds\n"
         "print(len(solver_kinds()), len(schedule_kinds()), len(guidance_kinds()))\n"
@@ -206,3 +205,76 @@ def test_the_kinds_are_listed_without_torch() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["4", "5", "7", "False"]
+
+
+def test_a_table_that_begins_below_pure_noise_starts_from_the_noised_latent() -> None:
+    low = run(latent(3.0), Schedule("native", sigmas=(1e-3,)))
+    assert np.abs(low.samples - 3.0).max() < 0.02
+    first, second = (run(latent(v), Schedule("native", sigmas=(1.0, 0.5))) for v in (0.0, 3.0))
+    assert np.array_equal(first.samples, second.samples)
+
+
+@pytest.mark.parametrize(
+    ("plan", "moments"),
+    [
+        (Schedule("native", steps=4), [0, 1, 2, 3]),
+        (Schedule("native", steps=4, start=0.5), [2, 3]),
+        (Schedule("native", {"end": 0.5}, steps=4), [0, 1]),
+        (Schedule("native", {"end": 0.25}, steps=4, start=0.25), [1, 2]),
+        (Schedule("native", sigmas=(1.0, 0.8, 0.5, 0.2, 0.0)), [0, 1, 2, 3]),
+        (Schedule("native", sigmas=(1.0, 0.8, 0.5, 0.2)), [0, 1, 2, 3]),
+    ],
+)
+def test_guidance_and_edits_know_where_in_the_schedule_they_are(
+    plan: Schedule, moments: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, left = [], []
+    right = GuidedModel.at
+
+    def at(self: GuidedModel, index: int, steps: int) -> Estimator:
+        asked.append((index, steps))
+        return right(self, index, steps)
+
+    monkeypatch.setattr(GuidedModel, "at", at)
+
+    def note(start: Start) -> Edit:
+        def edit(x: torch.Tensor, sigma: float, fraction: float) -> torch.Tensor:
+            left.append(fraction)
+            return x
+
+        return edit
+
+    sample(GaussianDenoiser(), guider("none", 0.5), Solver("euler"), plan, NOISE, latent(1.0),
+           edits=(note,))  # fmt: skip
+    assert asked == [(moment, 4) for moment in moments]
+    assert left == [(3 - moment) / 4 for moment in moments]
+
+
+def test_a_latent_with_noise_cannot_give_a_layout() -> None:
+    noisy = run(latent(), Schedule("native", {"end": 0.5}, steps=4))
+    with pytest.raises(DiffusionError, match="no clean picture"):
+        sample(GaussianDenoiser(), guider("none", 0.5), Solver("euler"), Schedule("native"), NOISE,
+               noisy, edits=(semantic_mix(0.5, 0.0, 1.0),))  # fmt: skip
+
+
+def test_values_that_are_no_numbers_are_an_error() -> None:
+    with pytest.raises(DiffusionError, match="no numbers"):
+        run(latent(), Schedule("native", steps=2), who=guider("none", float("nan")))
+
+
+EDGES = [("karras", {"rho": 0.1}), ("karras", {"rho": 100.0}), ("exponential", {}),
+         *(("beta", {"alpha": a, "beta": b}) for a in (0.05, 10.0) for b in (0.05, 10.0)),
+         ("flow", {"shift": 0.01}), ("flow", {"shift": 100.0})]  # fmt: skip
+
+
+@pytest.mark.parametrize("solver", solver_kinds())
+@pytest.mark.parametrize(("kind", "params"), EDGES)
+def test_the_edges_of_every_setting_give_numbers(
+    kind: str, params: dict[str, float], solver: str
+) -> None:
+    for steps in (1, 2, 3, 150):
+        result = sample(
+            GaussianDenoiser(), guider("none", 0.5), Solver(solver), Schedule(kind, params, steps),
+            NOISE, latent(),
+        )  # fmt: skip
+        assert np.abs(result.samples).max() < 100

@@ -165,3 +165,29 @@ def test_wrong_settings_are_explained(schedule: Schedule, message: str) -> None:
 def test_a_flow_shift_of_a_noise_model_is_refused() -> None:
     with pytest.raises(DiffusionError, match="flow models only"):
         levels("flow", process=Process(VE, "epsilon", ends=(14.6, 0.03)))
+
+
+@pytest.mark.parametrize("params", [{"alpha": 0.05, "beta": 0.05}, {"alpha": 0.05, "beta": 10.0}])
+def test_levels_on_top_of_each_other_are_taken_once(params: dict[str, float]) -> None:
+    found = levels("beta", 150, **params)
+    assert found[0] == 1.0
+    assert found[-1] == 0.0
+    assert all(FLOW.log_snr(b) - FLOW.log_snr(a) > 1e-5 for a, b in pairwise(found))
+    assert len(levels("beta", 150)) == 151
+
+
+def test_a_small_rho_stays_at_the_lowest_level() -> None:
+    assert levels("karras", 20, rho=0.1)[-2] == pytest.approx(1 / 20, rel=1e-3)
+
+
+@pytest.mark.parametrize("table", [(1.0, 0.5 + 1e-9, 0.5), (1.0, math.nan, 0.5), (math.nan,)])
+def test_a_senseless_table_is_refused(table: tuple[float, ...]) -> None:
+    with pytest.raises(DiffusionError, match="sigmas"):
+        sigmas(Schedule("native", sigmas=table), PLAIN, 1024)
+
+
+@pytest.mark.parametrize("kind", ["karras", "exponential"])
+def test_a_models_own_spacing_is_diffusers(kind: str) -> None:
+    ours = levels("native", 9, Process(FLOW, "velocity", shift=Shift("static", 3.0), spacing=kind))
+    theirs = flow_match(9, shift=3.0, **{f"use_{kind}_sigmas": True})
+    assert np.abs(np.array(ours) - theirs).max() < 1e-6

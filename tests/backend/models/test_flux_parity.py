@@ -239,7 +239,7 @@ def _no_pooled(patch: pytest.MonkeyPatch) -> None:
 
 
 def _static_shift(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(flux, "_shift", lambda settings: Shift("static", 3.0))
+    patch.setattr(flux, "flow_shift", lambda settings: Shift("static", 3.0))
 
 
 def _late_end(patch: pytest.MonkeyPatch) -> None:
@@ -261,7 +261,9 @@ def _patch_order(patch: pytest.MonkeyPatch) -> None:
 
 def _one_length(patch: pytest.MonkeyPatch) -> None:
     right = flux._ids
-    patch.setattr(flux, "_ids", lambda tokenizer, texts, length: right(tokenizer, texts, 12))
+    patch.setattr(
+        flux, "_ids", lambda tokenizer, texts, length, net: right(tokenizer, texts, 12, net)
+    )
 
 
 MISTAKES: dict[str, Patch] = {
