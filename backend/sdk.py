@@ -110,7 +110,11 @@ class Lookup(Protocol):
     """What a facts hook may ask about the outside: headers only, and only of granted files."""
 
     def model(self, ref: str) -> Any | None:
-        """The header facts of a model folder, or ``None`` when unknown."""
+        """The header facts of a model folder, or ``None`` when nothing is known of it.
+
+        Raises:
+            UserError: the folder is missing, not granted or broken; let it pass.
+        """
 
     def image(self, path: str) -> Facts | None:
         """Size, channels and count of an image file, or ``None`` when unknown or not granted."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.cli.errors import DONE, INVALID
-from backend.cli.flow import Flow, Headers, open_flow
+from backend.cli.flow import Flow, open_flow
 from backend.cli.streams import Output
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def check_flow(name: str, allowed: Sequence[Path], *, json: bool) -> int:
 
 def checked_flow(flow: Flow) -> Checked:
     """Check a workflow, asking the headers of the files that it may read."""
+    from backend.engine.lookup import HeaderLookup
     from backend.graph.check import check
 
-    return check(flow.workflow, flow.registry, Headers(flow.grants))
+    return check(flow.workflow, flow.registry, HeaderLookup(flow.grants))
 
 
 def show_diagnostics(output: Output, diagnostics: Iterable[Diagnostic]) -> None:

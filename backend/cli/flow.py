@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from backend.cli.errors import INVALID, Stop, near, wrong_usage
-from backend.cli.places import SUFFIX, built_in_models, examples, models_folder
+from backend.cli.places import SUFFIX, examples
 from backend.cli.streams import tell
 from backend.graph.document import Workflow
 
 if TYPE_CHECKING:
     from backend.engine.registry import NodeRegistry
-    from backend.graph.facts import Facts
     from backend.media.grants import Grants
 
 
@@ -103,32 +102,3 @@ def find_flow(name: str) -> Path:
     known = [*shipped, *(str(other) for other in beside)]
     raise wrong_usage(f"There is no workflow file {name!r} and no example of that name."
                       f"{near(name, known)}")  # fmt: skip
-
-
-class Headers:
-    """Answers the facts hooks of loader nodes from the headers of granted files."""
-
-    def __init__(self, grants: Grants) -> None:
-        self._grants = grants
-
-    def image(self, path: str) -> Facts | None:
-        """Size, channels and count of an image file, or ``None`` when unknown or not granted."""
-        from backend.media.images import image_facts
-
-        return image_facts(self._grants, path)
-
-    def model(self, ref: str) -> Any | None:
-        """What the headers of a model folder say; a built-in model goes by its name.
-
-        Raises:
-            UserError: it is missing, not granted or broken, so that a check can say so.
-        """
-        from backend.catalog.errors import CatalogError
-        from backend.catalog.folder import read_folder
-        from backend.sdk import UserError
-
-        built_in = ref in built_in_models()
-        try:
-            return read_folder(models_folder() / ref if built_in else self._grants.read(ref))
-        except CatalogError as error:
-            raise UserError(str(error)) from error

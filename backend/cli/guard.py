@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backend.cli.errors import CANCELLED, DONE, FAILED, Stop
+from backend.cli.signals import Interrupted, raise_interrupts
 from backend.cli.streams import Output, flushed, silence, soften, tell
 
 
@@ -19,12 +20,12 @@ def guarded(arguments: Sequence[str]) -> int:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
     try:
+        raise_interrupts()
         status = _run(arguments)
     except BrokenPipeError:
         silence(sys.stdout)
         return DONE
-    except KeyboardInterrupt:
-        tell("Cancelled.")
+    except Interrupted:
         return CANCELLED
     except Exception as error:
         # The log says the rest; an unexpected error is Weft's fault and not the reader's puzzle.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import backend
 from backend.catalog.errors import CatalogError
 from backend.engine.cancel import Cancel
 from backend.engine.events import Event, Preview, Progress, SavedFile
+from backend.engine.lookup import model_folder
 from backend.engine.pace import Pace
 from backend.engine.preview import jpeg_of
 from backend.media.grants import Grants
@@ -18,7 +18,6 @@ from backend.media.outputs import OutputFolder
 from backend.sdk import Saved, UserError
 from backend.values import Image, Weights
 
-MODELS = Path(backend.__file__).resolve().parent.parent / "resources" / "models"
 Scalars = Mapping[str, str | int | float | bool | None]
 
 
@@ -37,29 +36,6 @@ class Facilities:
     output: OutputFolder
     device: str
     store: Callable[[], Components]
-
-
-def model_folder(grants: Grants, ref: str) -> Path:
-    """The folder of a built-in model by its name, or of a granted path.
-
-    Raises:
-        UserError: there is no such model, or the path is not granted.
-    """
-    if ref and Path(ref).name == ref and (MODELS / ref).is_dir():
-        return MODELS / ref
-    if not ref:
-        raise UserError("No model is chosen. Name a built-in model or a model folder.")
-    if Path(ref).name == ref and not (grants.base / ref).exists():
-        there = sorted(p.name for p in MODELS.iterdir() if p.is_dir()) if MODELS.is_dir() else []
-        built_in = f"the built-in models are {', '.join(there)}" if there else "none is built in"
-        raise UserError(
-            f"There is no model {ref!r}: {built_in}, and the workflow's folder has none of that "
-            "name. Name a built-in model or the path of a model folder."
-        )
-    folder = grants.read(ref)
-    if not folder.is_dir():
-        raise UserError(f"{ref} is a file; a model is a folder with model_index.json.")
-    return folder
 
 
 class StepContext:

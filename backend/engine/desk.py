@@ -12,10 +12,9 @@ from backend.catalog.folder import read_folder
 from backend.engine.cache import MemoryCache
 from backend.engine.cancel import Cancel
 from backend.engine.content import Contents
-from backend.engine.context import Facilities, Scalars, StepContext, model_folder
+from backend.engine.context import Facilities, Scalars, StepContext
 from backend.engine.events import Event
-from backend.graph.facts import Facts
-from backend.media.grants import Grants
+from backend.engine.lookup import model_folder
 from backend.media.names import fields_of
 from backend.media.outputs import OutputFolder
 from backend.plan.result import Result
@@ -111,26 +110,6 @@ class Outside:
         if identity is not None:
             self.models[self.facilities.grants.portable(ref)] = identity
         return identity
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderLookup:
-    """What facts hooks may ask of files: headers only, and only of granted ones."""
-
-    grants: Grants
-
-    def model(self, ref: str) -> Any | None:
-        """The description of a model folder, or ``None`` when unknown."""
-        try:
-            return read_folder(model_folder(self.grants, ref))
-        except (UserError, CatalogError):
-            return None
-
-    def image(self, path: str) -> Facts | None:
-        """Size, channels and count of an image file, or ``None`` when unknown."""
-        from backend.media.images import image_facts
-
-        return image_facts(self.grants, path)
 
 
 def _unheard(event: Event) -> None:

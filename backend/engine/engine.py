@@ -15,11 +15,12 @@ from backend.engine.cache import MemoryCache
 from backend.engine.cancel import Cancel
 from backend.engine.content import Contents
 from backend.engine.context import Components, Facilities
-from backend.engine.desk import HeaderLookup, Outside, Shelf
+from backend.engine.desk import Outside, Shelf
 from backend.engine.events import Event, RunFinished
 from backend.engine.frame import Frame
 from backend.engine.gather import Shape, shape_of
 from backend.engine.lanes import make_lanes
+from backend.engine.lookup import HeaderLookup
 from backend.engine.numerics import Numerics, default_threads
 from backend.engine.provenance import Provenance, scalars_of
 from backend.engine.registry import NodeRegistry

@@ -30,6 +30,7 @@ class Frame:
         "open",
         "saved",
         "seconds",
+        "spent",
         "survey",
         "turns",
         "undecided",
@@ -57,7 +58,7 @@ class Frame:
         self.failures: dict[str, Failure] = {}
         self.causes: dict[int, str] = {}
         self.saved: list[Saved] = []
-        self.seconds = 0.0
+        self.seconds = self.spent = 0.0
 
     def enter(self, steps: Iterable[int]) -> None:
         """Count steps that are to be run from now on."""

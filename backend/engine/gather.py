@@ -32,10 +32,7 @@ class Given:
     @property
     def axis(self) -> bool:
         """Whether its list maps the node: one call per item."""
-        socket = self.link.socket
-        if not isinstance(self.value, list):
-            return False
-        return socket is None or socket.arity in ("one", "named")
+        return self.link.maps and isinstance(self.value, list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class Mapped:
         self._results: list[Result | None] = []
         self._tasks: list[Task] = []
         self._left = 0
+        self._spent = 0.0
         self._whole_until = 0
         self._failed: tuple[int, Failure] | None = None
         self._over = False
@@ -96,6 +97,7 @@ class Mapped:
         else:
             self._results[n] = outcome
             self._left -= 1
+            self._spent += 0.0 if cached else outcome.seconds
             if self._pace.due(not self._left):
                 done = count - self._left
                 run.on_event(Progress(whole.unit.step.id, done, count, whole.frame.turns))
@@ -128,6 +130,7 @@ class Mapped:
             tuple(s for r in results for s in r.saved),
             next((r.preview for r in reversed(results) if r.preview), b""),
         )
+        self._whole.spent = self._spent
         self._run.land(self._whole, result)
 
 

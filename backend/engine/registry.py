@@ -70,6 +70,11 @@ class NodeRegistry:
         """A hook of a node type: ``facts``, ``peak``, ``needs`` or ``fingerprint``."""
         return self._types[type_name].hooks.get(name)
 
+    def needs(self, type_name: str, params: Mapping[str, Any]) -> frozenset[str]:
+        """What a lazy node asks for first; whatever its hook raises passes."""
+        hook = self._types[type_name].hooks["needs"]
+        return frozenset(hook(namespace(self._specs[type_name], params), {}))
+
     def facts(
         self, type_name: str, params: Mapping[str, Any], inputs: Mapping[str, Any], lookup: Any
     ) -> Mapping[str, Facts]:

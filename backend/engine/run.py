@@ -157,18 +157,23 @@ class Run:
         for waiter in waiters:
             waiter.then(waiter, outcome, True)
 
-    def finish(self, frame: Frame, i: int, result: Result, cached: bool) -> None:
-        """A step has its result."""
+    def finish(
+        self, frame: Frame, i: int, result: Result, cached: bool, spent: float | None = None
+    ) -> None:
+        """A step has its result; it took ``spent`` seconds now, which may be less than it costs
+        without the turns and items that were remembered."""
         survey = frame.survey
         survey.results[i], survey.known[i], survey.state[i] = result, result.digests, DONE
         if cached:
             self._cached(frame, i, result)
         else:
             self.counts.ran += 1
+            spent = result.seconds if spent is None else spent
             frame.saved += result.saved
             frame.seconds += result.seconds
+            frame.spent += spent
             step = survey.program.units[i].step.id
-            self.on_event(StepDone(step, False, result.seconds, result.summary, frame.turns))
+            self.on_event(StepDone(step, False, spent, result.summary, frame.turns))
         for user in survey.program.users[i]:
             if survey.state[user] == WANT:
                 if survey.program.units[user].lazy and i not in survey.sources(user):
@@ -272,7 +277,7 @@ class Run:
         if isinstance(outcome, Failure):
             self.fail(task.frame, task.step, outcome)
         else:
-            self.finish(task.frame, task.step, outcome, cached)
+            self.finish(task.frame, task.step, outcome, cached, task.spent)
 
     def _decide(self, frame: Frame, i: int) -> bool:
         """Ask a lazy step what else it needs; whether it can go on now."""

@@ -124,7 +124,19 @@ class _Settler:
                 return found is not None and found.kind == "seed"
             subgraph = self._workflow.subgraphs.get(kind.removeprefix(SUBGRAPH))
             exposed = subgraph.params.get(param) if subgraph is not None else None
-            if subgraph is None or exposed is None or exposed.node not in subgraph.graph.nodes:
+            node = _at(subgraph.graph, exposed.node) if subgraph and exposed else None
+            if node is None or exposed is None:
                 return False
-            kind, param = subgraph.graph.nodes[exposed.node].type, exposed.param
+            kind, param = node.type, exposed.param
         return False
+
+
+def _at(graph: Graph, path: str) -> Node | None:
+    """The node at a path through zones, such as ``loop/noise``."""
+    node: Node | None = None
+    for part in path.split("/"):
+        node = graph.nodes.get(part)
+        if node is None:
+            return None
+        graph = node.body or Graph()
+    return node

@@ -29,7 +29,8 @@ Outcome: TypeAlias = Result | Failure | None
 class Task:
     """A call that is to be made. ``item`` counts the calls of a mapped node.
 
-    ``then`` gets the outcome, and whether it came without computing.
+    ``then`` gets the outcome, and whether it came without computing. ``spent`` is what a zone or a
+    mapped step took this time.
     """
 
     frame: Frame
@@ -40,6 +41,7 @@ class Task:
     item: int | None
     then: Callable[[Task, Result | Failure, bool], None]
     dropped: bool = False
+    spent: float | None = None
 
 
 def perform(

@@ -53,7 +53,7 @@ class Zone:
         self._width = 1
         self._turns: dict[int, dict[str, Data]] = {}
         self._saved: dict[int, list[Saved]] = {}
-        self._seconds = 0.0
+        self._seconds = self._spent = 0.0
         self._pace = Pace()
         self._failed: dict[int, Failure] = {}
 
@@ -96,6 +96,7 @@ class Zone:
         self._over += 1
         self._saved[n] = frame.saved
         self._seconds += frame.seconds
+        self._spent += frame.spent
         if self._pace.due(self._over == self._total):
             step, turns = self._task.unit.step.id, self._task.frame.turns
             self._run.on_event(Progress(step, self._over, self._total, turns))
@@ -188,4 +189,5 @@ class Zone:
         for name in names:
             values[name] = joined([self._turns[n][name] for n in sorted(self._turns)])
         saved = tuple(s for n in sorted(self._saved) for s in self._saved[n])
+        task.spent = self._spent
         run.land(task, make_result(values, self._seconds, run.kit.desk.remembers, saved))

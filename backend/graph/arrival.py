@@ -26,6 +26,7 @@ class Arrival:
     lists: dict[str, int | None] = field(default_factory=dict)
     bound: dict[str, str] = field(default_factory=dict)
     vague: bool = False  # a list of unknown length goes into a growing row
+    unsure: bool = False  # a lazy node may not ask for all the lists
     problems: list[Diagnostic] = field(default_factory=list)
 
 

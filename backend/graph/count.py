@@ -73,7 +73,8 @@ def _own(graph: Graph) -> _Own:
             if node.mode != "on":
                 continue
             if node.type.startswith(SUBGRAPH):
-                uses.append((node.type[len(SUBGRAPH) :], zones))
+                if node.type != SUBGRAPH:  # the empty name stands for the workflow itself here
+                    uses.append((node.type[len(SUBGRAPH) :], zones))
             elif node.body is not None:
                 todo.append((node.body, zones + 1))
     return _Own(nodes, deepest, tuple(uses))

@@ -84,6 +84,7 @@ _ROWS: tuple[tuple[str, Level, str], ...] = (
     ("W311", "error", "Lists of different length"),
     ("W312", "error", "List beyond its cap"),
     ("W313", "error", "Nothing of that name is handed in"),
+    ("W314", "warning", "A subgraph takes no each"),
     ("W401", "warning", "Nothing to run"),
     ("W402", "info", "Result is not used"),
     ("W403", "error", "Wanted node does not exist"),

@@ -151,6 +151,11 @@ class _Opening:
             scope.entries[node_id] = made
             scope.level.nodes.append(made)
             return None
+        if node.each != "zip":
+            sentence = f"each of {path} has no effect: lists meet on the nodes inside."
+            fix = f"Set it on the nodes of subgraph {name}."
+            said = diagnose("W314", f"{place}.each", sentence, fix)
+            self.found.loose.append((path, said))
         used = Use(path, place, node, subgraph, {**node.params, **values}, raw)
         scope.entries[node_id] = used
         used.scope = Scope(

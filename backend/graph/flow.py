@@ -45,8 +45,11 @@ class Flow:
             settle_zone(self, node, table, self.arrive(node, table))
             return
         arrival = self.arrive(node, table)
+        params = self.known_params(node, table, arrival)
+        if arrival.lists and "needs" in table.spec.hooks:
+            self.choose_lists(table, params, arrival)
         length = self.length(node, arrival)
-        facts = self.outputs(node, table, arrival)
+        facts = self.outputs(node, table, params, arrival)
         if arrival.lists:
             facts = {name: _listed(known, length) for name, known in facts.items()}
         node.facts = facts
@@ -83,7 +86,13 @@ class Flow:
                     self.fit(node, f"{name}.{i}", wanted, s, arrival) for i, s in enumerate(linked)
                 ]
                 arrival.feeds[name] = tuple(wire for _, wire in many)
-                arrival.inputs[name] = _spread(arrival, [facts for facts, _ in many])
+                row_facts = [facts for facts, _ in many]
+                if socket is not None and table.spec.maps(socket):
+                    arrival.inputs[name] = tuple(
+                        _one(arrival, f"{name}.{i}", f) for i, f in enumerate(row_facts)
+                    )
+                else:
+                    arrival.inputs[name] = _spread(arrival, row_facts)
         return arrival
 
     def fit(
@@ -118,11 +127,28 @@ class Flow:
         fix = f"Put {' or '.join(between)} between them." if between else ""
         return diagnose("W305", f"{node.place}.inputs.{name}", sentence, fix)
 
+    def choose_lists(self, table: Table, params: Mapping[str, Any], arrival: Arrival) -> None:
+        """Of the lists into a lazy node only those that it asks for map it, where that is known."""
+        try:
+            open_params = [n for n in arrival.params if n in arrival.lists or n not in params]
+            asked = None if open_params else self.registry.needs(table.spec.type, params)
+        except Exception:  # it fails again when it runs, and is told then
+            asked = None
+        if asked is None:
+            arrival.unsure = True
+            return
+        for name in [n for n in arrival.lists if n not in arrival.params]:
+            if name not in asked and name.partition(".")[0] not in asked:
+                del arrival.lists[name]
+
     def length(self, node: Opened, arrival: Arrival) -> int | None:
         """How many times a mapped node runs, or ``None`` where that is not known."""
         if not arrival.lists:
             return None
         known = {name: n for name, n in arrival.lists.items() if n is not None}
+        if arrival.unsure:
+            certain = {n for name, n in known.items() if name in arrival.params}
+            return certain.pop() if len(certain) == 1 and node.node.each == "zip" else None
         each: Each = node.node.each
         if each == "product":
             total = math.prod(known.values())
@@ -146,10 +172,11 @@ class Flow:
         said = diagnose("W312", node.place, sentence, "Make the lists shorter.")
         arrival.problems.append(said)
 
-    def outputs(self, node: Opened, table: Table, arrival: Arrival) -> dict[str, Facts]:
+    def outputs(
+        self, node: Opened, table: Table, params: Mapping[str, Any], arrival: Arrival
+    ) -> dict[str, Facts]:
         """The facts of the outputs of one run, as the node type says, else by its types alone."""
         facts = plain_facts(table, arrival)
-        params = self.known_params(node, table, arrival)
         troubled = any(
             p.level == "error" for p in (*node.problems, *node.param_problems, *arrival.problems)
         )

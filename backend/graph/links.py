@@ -117,6 +117,8 @@ class Links:
             return
         for socket in node.table.spec.inputs:
             name = socket.name
+            if node.table.spec.zone and name in muted:  # its body reads each of them by name
+                node.left_out = muted[name].by
             if socket.optional:
                 continue
             linked = node.links.get(name)

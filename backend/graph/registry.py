@@ -26,6 +26,9 @@ class Registry(Protocol):
         A linked parameter's value comes in ``params`` where its fact ``value`` is known.
         """
 
+    def needs(self, type_name: str, params: Mapping[str, Any]) -> frozenset[str]:
+        """The inputs that a lazy node asks for while it knows its parameters alone."""
+
     def migrate(
         self, type_name: str, version: int, params: Mapping[str, Any], inputs: Mapping[str, Any]
     ) -> tuple[int, Mapping[str, Any], Mapping[str, Any]]:

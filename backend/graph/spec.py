@@ -96,6 +96,15 @@ class NodeSpec:
     digest: str = ""
     hooks: tuple[str, ...] = ()
 
+    def maps(self, socket: Socket) -> bool:
+        """Whether a list that is linked to this input runs the node once per item.
+
+        A growing row takes the items of a list, but not of a lazy node: that chooses among its
+        links before it knows what they carry.
+        """
+        lazy_row = socket.arity == "many" and "needs" in self.hooks
+        return lazy_row or socket.arity in ("one", "named")
+
     def input(self, name: str) -> Socket | None:
         return next((s for s in self.inputs if s.name == name), None)
 

@@ -42,8 +42,10 @@ def settle_zone(flow: Flow, node: Opened, table: Table, arrival: Arrival) -> Non
     body.given["count"] = Facts("Integer") if turns is None else facts_of("Integer", value=turns)
     carried = carry if body.depth < _TRUSTING_DEPTH else {n: weak(f) for n, f in carry.items()}
     flow_body(flow, body, carried)
-    if any(agree(facts, body_facts(body, name)) != facts for name, facts in carried.items()):
-        flow_body(flow, body, {name: weak(facts) for name, facts in carry.items()})
+    after = {name: body_facts(body, name) for name in carried}
+    if any(f.is_list != after[n].is_list or agree(f, after[n]) != f for n, f in carried.items()):
+        # What becomes a list in a turn is one in the next, and of any length.
+        flow_body(flow, body, {n: weak(f, after[n].is_list) for n, f in carry.items()})
     wires = body_wires(node, carry, arrival)
     node.facts = zone_facts(node, table, carry, turns)
     node.flow_problems = tuple(arrival.problems)
@@ -62,8 +64,10 @@ def check_names(
     for group, names in (("items", items), ("carry", carry)):
         for name in names:
             doubled = group == "carry" and name in items
-            if name in ZONE_NAMES or doubled:
+            ends = group == "carry" and name == STOP and is_repeat(node)
+            if name in ZONE_NAMES or doubled or ends:
                 why = "stands under items too" if doubled else "is handed in by every zone"
+                why = "is what ends a repeat" if ends else why
                 sentence = f"{name} of {node.id} {why}."
                 place = f"{node.place}.inputs.{group}.{name}"
                 arrival.problems.append(diagnose("W502", place, sentence, "Take another name."))
@@ -78,8 +82,18 @@ def count_turns(
         for name, facts in items.items():
             arrival.lists[f"items.{name}"] = facts.length if facts.is_list else 1
         return flow.length(node, arrival)
+    for name in arrival.lists:
+        sentence = f"{name} of {node.id} is one value for the whole zone, and a list comes."
+        place = f"{node.place}.inputs.{name}"
+        fix = "Link one item of it, with Pick, or put the zone into a for-each."
+        arrival.problems.append(diagnose("W305", place, sentence, fix))
     times = params.get("times")
     return times if isinstance(times, int) else None
+
+
+def is_repeat(node: Opened) -> bool:
+    """Whether a zone runs a number of times rather than over items."""
+    return node.table is not None and "items" not in node.table.inputs
 
 
 def flow_body(flow: Flow, body: Level, carried: Mapping[str, Facts]) -> None:
@@ -112,7 +126,7 @@ def body_wires(node: Opened, carry: Mapping[str, Facts], arrival: Arrival) -> di
                 arrival.problems.append(diagnose("W501", place, sentence, "Unmute it."))
             continue
         wires[name] = carried_wire(node, name, first, wires[name], arrival)
-    if STOP in wires and node.table is not None and "items" not in node.table.inputs:
+    if STOP in wires and is_repeat(node):
         kind = body_facts(body, STOP).type
         if kind in TYPES and kind != "Boolean":
             sentence = f"stop of {node.id} is yes or no, and the body gives {with_article(kind)}."
@@ -161,9 +175,9 @@ def zone_facts(
     return facts
 
 
-def weak(facts: Facts) -> Facts:
+def weak(facts: Facts, becomes_list: bool = False) -> Facts:
     """Only the type, and whether it is a list."""
-    return Facts(facts.type, is_list=facts.is_list)
+    return Facts(facts.type, is_list=facts.is_list or becomes_list)
 
 
 def has_effect(body: Level) -> bool:

@@ -30,7 +30,10 @@ class Types(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One wire into a step. ``label`` is ``name``, or ``name.part`` in a row or by name."""
+    """One wire into a step. ``label`` is ``name``, or ``name.part`` in a row or by name.
+
+    ``maps``: a list that comes by it maps the step, one call per item.
+    """
 
     label: str
     name: str
@@ -38,6 +41,7 @@ class Link:
     wire: Wire
     param: Param | None = None
     socket: Socket | None = None
+    maps: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -189,14 +193,15 @@ def _linked_file(links: Iterable[Link]) -> bool:
 def _links(step: Step, spec: NodeSpec) -> Iterable[Link]:
     for name, feed in step.inputs.items():
         param, socket = spec.param(name), spec.input(name)
+        maps = socket is None or spec.maps(socket)
         if isinstance(feed, Wire):
-            yield Link(name, name, "", feed, param, socket)
+            yield Link(name, name, "", feed, param, socket, maps)
         elif isinstance(feed, tuple):
             for n, wire in enumerate(feed):
-                yield Link(f"{name}.{n}", name, str(n), wire, param, socket)
+                yield Link(f"{name}.{n}", name, str(n), wire, param, socket, maps)
         else:
             for part, wire in feed.items():
-                yield Link(f"{name}.{part}", name, part, wire, param, socket)
+                yield Link(f"{name}.{part}", name, part, wire, param, socket, maps)
 
 
 def _boundary(flat: Flat, units: Iterable[Unit]) -> frozenset[str]:

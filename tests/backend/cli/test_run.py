@@ -299,3 +299,30 @@ def test_a_picture_that_carries_nothing_is_status_3_in_json_too(weft):
         assert done.status == INVALID
         (event,) = done.events
         assert "carries no Weft workflow" in event["sentence"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["backend.cli.guard", "backend.engine.engine"])
+def test_a_signal_before_the_run_is_status_130_too(weft, module, number):
+    """It comes while a module is imported, in the midst of code that is made from text."""
+    early = (
+        "import os, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: exec('os.kill(os.getpid(), {int(number)})', globals())\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from backend.cli import main\n"
+        "main(['run', 'flow.weft.json'])\n"
+    )
+    weft.flow(TWO)
+    run = subprocess.run(
+        [*weft.command()[:1], "-c", early],
+        cwd=weft.folder,
+        env=weft.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == CANCELLED
+    assert run.stderr.strip() in ("", "Cancelled.")
+    assert outputs(weft) == []

@@ -221,6 +221,16 @@ def make_types(bench: Bench) -> list[NodeType]:
         return {"yes" if p.which else "no"}
 
     @node(category="Test")
+    def choose_one(ctx: Context, *choices: T, index: int = 0) -> T:
+        """One of several; the others are not run."""
+        note("choose_one")
+        return choices[index]
+
+    @choose_one.needs
+    def _(p: Any, known: dict[str, Any]) -> set[str]:
+        return {f"choices.{p.index}"}
+
+    @node(category="Test")
     def upto(ctx: Context, *numbers: float, limit: float = 10.0) -> str:
         """Take numbers one after the other until they reach a limit."""
         note("upto")

@@ -166,3 +166,18 @@ def test_a_mapped_lazy_node_asks_for_each_item(bench):
         },
     }
     assert bench.value(nodes, "x") == [2.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize(("index", "gives"), [(0, [1, 2, 3]), (1, [10, 11])])
+def test_a_list_in_the_row_of_a_lazy_node_maps_it_and_links_are_counted(bench, index, gives):
+    nodes = {
+        **ROW,
+        "more": {"type": "row", "params": {"count": 2, "first": 10}},
+        "x": {
+            "type": "choose_one",
+            "inputs": {"choices": ["row.integers", "more.integers"]},
+            "params": {"index": index},
+        },
+    }
+    assert bench.value(nodes, "x") == gives
+    assert bench.calls == {"row": 1, "choose_one": len(gives)}

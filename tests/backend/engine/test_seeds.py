@@ -109,3 +109,16 @@ def test_a_given_seed_leaves_a_use_without_one_to_its_subgraph(specs):
     settled, seeds = settle(workflow, specs, seed=8)
     assert seeds == {"subgraph:inner/s.seed": 8}
     assert not settled.graph.nodes["u"].params
+
+
+def test_a_seed_inside_a_zone_that_a_subgraph_exposes_is_drawn_for_each_use(specs):
+    body = {"nodes": {"s": {"type": "noise"}}, "outputs": {"n": "s.number"}}
+    inner = {
+        "nodes": {"loop": {"type": "repeat", "body": body}},
+        "outputs": {"n": "loop.n"},
+        "params": {"seed": {"node": "loop/s", "param": "seed"}},
+    }
+    nodes = {"u": {"type": "subgraph:inner", "params": {"seed": "random"}}}
+    settled, seeds = settle(flow(nodes, subgraphs={"inner": inner}), specs)
+    assert settled.graph.nodes["u"].params == {"seed": 100}
+    assert seeds == {"u.seed": 100}

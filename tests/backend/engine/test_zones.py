@@ -298,3 +298,19 @@ def test_a_file_that_is_named_inside_a_zone_is_read_again_when_it_changes(bench)
     (bench.folder / "1").write_text("changed")
     assert bench.value(nodes, "t") == ["file 0", "changed"]
     assert bench.calls["read"] == 1
+
+
+@pytest.mark.parametrize("kind", ["zone", "mapped"])
+def test_turns_and_items_that_were_remembered_take_no_time(bench, kind):
+    def nodes(count):
+        add = {"type": "add", "inputs": {"left": "$.x" if kind == "zone" else "row.integers"}}
+        body = {"nodes": {"a": add}, "outputs": {"o": "a.number"}}
+        zone = {"type": "for_each", "inputs": {"items": {"x": "row.integers"}}, "body": body}
+        row = {"type": "row", "params": {"count": count}}
+        return {"row": row, "x": zone if kind == "zone" else add}
+
+    bench.run(nodes(3), only=("x",))
+    assert bench.told(StepDone)["x"].seconds > 0
+    bench.run(nodes(2), only=("x",))
+    done = bench.told(StepDone)["x"]
+    assert (done.cached, done.seconds) == (False, 0.0)

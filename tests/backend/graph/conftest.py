@@ -90,6 +90,22 @@ def make_types():
         return facts_of("Number", value=None if None in (p.a, p.b) else p.a + p.b)
 
     @node(category="Test")
+    def gather(ctx: Context, *items: T) -> list[T]:
+        """Make a list of all that is linked."""
+
+    @gather.facts
+    def _(p, items):
+        return items[0].listed(len(items)) if items else Facts("*T").listed(0)
+
+    @node(category="Test")
+    def pick_one(ctx: Context, *choices: T, index: int = 0) -> T:
+        """Pass one of several values; the others are not run."""
+
+    @pick_one.needs
+    def _(p, known):
+        return {f"choices.{p.index}"}
+
+    @node(category="Test")
     def total(ctx: Context, numbers: list[float]) -> float:
         """Add up a list."""
 

@@ -123,3 +123,31 @@ class TestLists:
         found = checked("d = digits(); e = digits(count=d.integers)")
         facts = found.facts["e"]["integers"]
         assert (facts.is_list, facts.length) == (True, None)
+
+
+class TestListsIntoLazyNodes:
+    """A lazy node chooses among its links, so only the lists that it chooses count."""
+
+    LISTS = "a = digits(count=3); b = digits(count=2); w = whole(); "
+
+    @pytest.mark.parametrize(("index", "length"), [(0, 3), (1, 2)])
+    def test_a_chosen_list_maps_the_node_and_others_may_differ(self, checked, index, length):
+        found = checked(
+            self.LISTS + f"p = pick_one(choices=[a.integers, b.integers], index={index})"
+        )
+        assert found.ok
+        facts = found.facts["p"]["value"]
+        assert (facts.is_list, facts.length) == (True, length)
+
+    def test_a_chosen_single_value_stays_one(self, checked):
+        found = checked(self.LISTS + "p = pick_one(choices=[a.integers, w.integer], index=1)")
+        assert not found.facts["p"]["value"].is_list
+
+    def test_where_the_choice_is_open_the_length_is_too(self, checked):
+        found = checked(
+            self.LISTS
+            + "o = choose(first=w.integer)\n"
+            + "p = pick_one(choices=[a.integers, b.integers], index=o.value)"
+        )
+        assert found.ok
+        assert found.facts["p"]["value"].length is None

@@ -160,3 +160,8 @@ def test_a_long_chain_written_backwards_is_checked(registry):
     found = check(Workflow(Graph(dict(reversed(nodes.items())))), registry)
     assert found.facts["n9999"]["image"].width == 8
     assert found.flat.steps[-1].inputs == {"image": Wire(9998, "image")}
+
+
+def test_a_use_of_no_name_is_an_unknown_subgraph(registry, only):
+    nodes = Graph({"u": Node("subgraph:")})
+    assert only(check(Workflow(nodes), registry), "W105").place == "nodes.u"

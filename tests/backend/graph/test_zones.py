@@ -182,6 +182,13 @@ def test_muted_nodes_in_a_body_leave_out_what_needs_them(checked, only):
             "W503",
             "nodes.z.body.outputs.image",
         ),
+        (
+            "repeat(carry={'stop': a.number})",
+            "give(stop=_.stop)",
+            "W502",
+            "nodes.z.inputs.carry.stop",
+        ),
+        ("repeat(times=g.values)", "give(o=s.image)", "W305", "nodes.z.inputs.times"),
         ("repeat()", "give(stop=a.number)", "W504", "nodes.z.body.outputs.stop"),
         ("repeat()", "w = whole()", "W505", "nodes.z.body"),
         ("repeat()", "b = soften(image=_.x)", "W313", "nodes.z.body.nodes.b.inputs.image"),
@@ -194,6 +201,8 @@ def test_mistakes_in_a_zone_are_said(checked, only, zone, body, code, place):
     found = checked(f"""
         s = source()
         a = add()
+        g = gather(items=[w.integer])
+        w = whole()
         with {zone} as z:
             {body}
     """)
@@ -258,3 +267,31 @@ def test_a_repeat_that_may_make_no_turn_gives_what_is_true_either_way(checked, t
             give(image=t.image)
     """)
     assert found.facts["z"]["image"].width == width
+
+
+def test_a_carried_value_that_becomes_a_list_is_of_no_known_length(checked):
+    found = checked("""
+        a = add()
+        with repeat(carry={"row": a.number}, times=3) as z:
+            more = gather(items=[_.row, _.row])
+            give(row=more.values)
+    """)
+    facts = found.facts["z"]["row"]
+    assert (facts.is_list, facts.length) == (True, None)
+
+
+@pytest.mark.parametrize("group", ["items", "carry"])
+def test_a_zone_that_is_handed_a_muted_value_is_left_out(checked, only, group):
+    found = checked(f"""
+        d = digits()
+        m = digits(mode="mute")
+        with for_each({
+        "items={'x': d.integers, 'y': m.integers}"
+        if group == "items"
+        else "items={'x': d.integers}, carry={'y': m.integers}"
+    }) as z:
+            s = total(numbers=_.y)
+            give(y=s.number)
+    """)
+    assert [step.id for step in found.flat.steps] == ["d"]
+    assert only(found, "W310").sentence == "z does not run, because m is muted."
