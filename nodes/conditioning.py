@@ -65,7 +65,7 @@ def guider(
     positive: Conditioning,
     negative: Conditioning | None = None,
     kind: GuidanceName = "cfg",
-    cfg: Annotated[float, Range(0, 30, 0.1)] = 3.5,
+    cfg: Annotated[float, Range(0, 30, 0.1)] = 2.0,
     begin: Annotated[float, Range(0, 1, 0.01)] = 0.0,
     end: Annotated[float, Range(0, 1, 0.01)] = 1.0,
     zero_steps: Annotated[int, Range(0, 20, 1)] = 1,

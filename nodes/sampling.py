@@ -47,7 +47,7 @@ def sample(
     latent: Latent,
     negative: Conditioning | None = None,
     steps: Steps = 28,
-    cfg: Annotated[float, Range(0, 30, 0.1)] = 3.5,
+    cfg: Annotated[float, Range(0, 30, 0.1)] = 2.0,
     seed: SeedParam = 0,
     solver: SolverName = "euler",
     schedule: ScheduleName = "native",
@@ -62,7 +62,7 @@ def sample(
     its own noise, drawn from `seed`; the first is what the seed gives alone. A latent with an
     in-paint mask changes only where the mask is white.
 
-    Example: load_model -> encode_text -> sample(steps=28, cfg=3.5, seed=7) -> vae_decode.
+    Example: load_model -> encode_text -> sample(steps=28, cfg=2, seed=7) -> vae_decode.
     """
     terms, kind = pair(positive, negative, guidance)
     with explained():

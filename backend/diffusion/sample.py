@@ -50,8 +50,8 @@ def sample(
 ) -> Latent:
     """Denoise a latent.
 
-    A clean latent is noised to the level at which the schedule starts; where that is the highest
-    level of the model the noise alone counts. A latent that still holds noise (``sigma``
+    A clean latent is noised to the level at which the schedule starts; from the beginning of a
+    schedule the noise alone counts, unless a table of sigmas begins below the model's own schedule. A latent that still holds noise (``sigma``
     above 0) goes on from where it is. Where it has a mask, only what is masked changes.
 
     Returns:
@@ -79,10 +79,11 @@ def sample(
     original = torch.from_numpy(latent.samples.copy()).to(device)
     drawn = draw(noise, latent.samples.shape).to(device)
     start = Start(denoiser.process.path, original, drawn)
-    top = denoiser.process.reach(max(schedule.steps, 1), tokens)[0]
+    native = Schedule("native", steps=max(schedule.steps, 1))
+    top = table(native, denoiser.process, tokens)[0]  # may lie below the model's highest level
     if latent.sigma > 0:
         x = original
-    elif schedule.start == 0 and levels[0] >= top - 1e-6:
+    elif schedule.start == 0 and (not schedule.sigmas or levels[0] >= top * (1 - 1e-6)):
         x = start.path.start(drawn, levels[0])
     else:
         x = start.path.noisy(original, drawn, levels[0])

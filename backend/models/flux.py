@@ -360,7 +360,7 @@ def _max_tokens(config: Any, limit: int) -> int:
 def _defaults(size: int, distilled: bool) -> Defaults:
     """Size from the VAE's config; a distilled model is guided by its embedding, not by CFG."""
     base = CARD.defaults
-    return replace(base, cfg=base.cfg if distilled else 3.5, width=size, height=size)
+    return replace(base, cfg=base.cfg if distilled else 2.0, width=size, height=size)
 
 
 FAMILY = Flux()
