@@ -51,8 +51,9 @@ def sample(
     """Denoise a latent.
 
     A clean latent is noised to the level at which the schedule starts; from the beginning of a
-    schedule the noise alone counts, unless a table of sigmas begins below the model's own schedule. A latent that still holds noise (``sigma``
-    above 0) goes on from where it is. Where it has a mask, only what is masked changes.
+    schedule the noise alone counts, unless a table of sigmas begins below the model's own. A
+    latent that still holds noise (``sigma`` above 0) goes on from where it is. Where it has a
+    mask, only what is masked changes.
 
     Returns:
         The latent at the schedule's last level (``sigma`` 0 for a whole run), on the CPU.

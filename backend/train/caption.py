@@ -96,6 +96,31 @@ def draw_form(rng: np.random.Generator) -> str:
     return str(rng.choice(FORMS, p=_FORM_WEIGHTS))
 
 
+_FILLERS: Final = (
+    "a picture of {}",
+    "a photo of {}",
+    "an image of {}",
+    "a drawing with {}",
+    "a scene with {}",
+    "there is {}",
+    "a simple picture of {}",
+    "{} please",
+    "{}, nice style",
+    "{}.",
+    "picture: {}",
+    "a bright painting showing {}",
+    "{}",
+    "{}",
+    "{}",
+)
+
+
+def garnish(caption: str, rng: np.random.Generator) -> str:
+    """A caption with words around it that state no fact, as people write them."""
+    spoken = str(rng.choice(_FILLERS)).format(caption)
+    return spoken[0].upper() + spoken[1:] if rng.random() < 0.5 else spoken
+
+
 _NOUN_PATTERN: Final = re.compile(
     rf"\b(?:(?P<texture>{'|'.join(TEXTURES)}) )?"
     rf"(?P<colour>{'|'.join(COLOURS)}) (?P<shape>{'|'.join(SHAPES)})\b"
@@ -125,6 +150,11 @@ def parse(text: str) -> Facts:
         ),
         background=ground[1] if ground else None,
     )
+
+
+def nouns(text: str) -> tuple[tuple[int, int], ...]:
+    """Where each object's words ("striped red circle") start and end in a caption."""
+    return tuple(found.span() for found in _NOUN_PATTERN.finditer(text.lower()))
 
 
 def _places(gaps: list[str]) -> list[str | None]:

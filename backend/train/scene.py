@@ -37,7 +37,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Spec:
-    """A scene before it is drawn. ``items`` lie back to front; ``order`` lists them as captioned."""
+    """A scene before it is drawn: ``items`` back to front, ``order`` lists them as captioned."""
 
     background: str
     ground: RGB
@@ -70,7 +70,10 @@ class SceneObject:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A drawn scene: ``pixels`` uint8 [h, w, 3], ``background`` uint8 [h, w, 4], objects back to front."""
+    """A drawn scene: ``pixels`` uint8 [h, w, 3], ``background`` uint8 [h, w, 4], its objects.
+
+    The objects lie back to front.
+    """
 
     spec: Spec
     pixels: Bytes

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 
+def _length(y: Array, x: Array) -> Array:
+    return np.sqrt(y * y + x * x)
+
+
 def _circle(y: Array, x: Array) -> Array:
-    return np.hypot(y, x) - 0.95
+    return _length(y, x) - np.float32(0.95)
 
 
 def _box(y: Array, x: Array, half_height: float, half_width: float) -> Array:
     dy, dx = np.abs(y) - half_height, np.abs(x) - half_width
-    outside = np.hypot(np.maximum(dy, 0), np.maximum(dx, 0))
+    outside = _length(np.maximum(dy, 0), np.maximum(dx, 0))
     return outside + np.minimum(np.maximum(dy, dx), 0)
 
 
@@ -27,11 +31,13 @@ def _square(y: Array, x: Array) -> Array:
 
 
 def _cross(y: Array, x: Array) -> Array:
-    return np.minimum(_box(y, x, 1.0, 0.36), _box(y, x, 0.36, 1.0))
+    both: Array = np.minimum(_box(y, x, 1.0, 0.36), _box(y, x, 0.36, 1.0))
+    return both
 
 
 def _ring(y: Array, x: Array) -> Array:
-    return np.abs(np.hypot(y, x) - 0.76) - 0.24
+    middle: Array = np.abs(_length(y, x) - np.float32(0.76))
+    return middle - np.float32(0.24)
 
 
 @cache
@@ -89,4 +95,5 @@ def signed_distance(shape: str, y: Array, x: Array, radius: float) -> Array:
 
 def coverage(distance: Array) -> Array:
     """How much of each pixel the shape covers, 0..1, from its signed distance in pixels."""
-    return np.clip(0.5 - distance, 0, 1).astype(np.float32)
+    covered: Array = np.clip(0.5 - distance, 0, 1).astype(np.float32)
+    return covered

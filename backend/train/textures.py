@@ -14,13 +14,15 @@ _DOT_RADIUS = 2.8
 
 def _striped(y: Array, x: Array) -> Array:
     phase = np.abs((y / _STRIPE) % 1.0 - 0.5) * _STRIPE
-    return np.clip(_STRIPE / 4 - phase + 0.5, 0, 1)
+    lines: Array = np.clip(_STRIPE / 4 - phase + 0.5, 0, 1).astype(np.float32)
+    return lines
 
 
 def _dotted(y: Array, x: Array) -> Array:
     dy = (y / _DOT_SPACING + 0.5) % 1.0 - 0.5
     dx = (x / _DOT_SPACING + 0.5) % 1.0 - 0.5
-    return np.clip(_DOT_RADIUS - np.hypot(dy, dx) * _DOT_SPACING + 0.5, 0, 1)
+    dots: Array = np.clip(_DOT_RADIUS - np.hypot(dy, dx) * _DOT_SPACING + 0.5, 0, 1)
+    return dots.astype(np.float32)
 
 
 def ink(texture: str, y: Array, x: Array, distance: Array) -> Array:
@@ -32,4 +34,5 @@ def ink(texture: str, y: Array, x: Array, distance: Array) -> Array:
     if texture == "plain":
         return np.zeros_like(distance)
     pattern = _striped(y, x) if texture == "striped" else _dotted(y, x)
-    return (pattern * np.clip(-distance - _BORDER, 0, 1)).astype(np.float32)
+    inked: Array = (pattern * np.clip(-distance - _BORDER, 0, 1)).astype(np.float32)
+    return inked
