@@ -6,7 +6,8 @@ Slow: it samples a few hundred pictures. `pytest -m slow tests/backend/models` p
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from backend.diffusion.schedule import sigmas
 from backend.models.family import family_of
 from backend.sdk import Conditioning, Guider, Image, Latent
 from backend.train.caption import Facts, ObjectFacts, parse, write
-from backend.train.palette import COLOURS, SHAPES
+from backend.train.palette import BACKGROUNDS, COLOURS, PLACES, SHAPES
 from backend.train.scene import Bytes, Scene, render
 from backend.train.scorer import score
 from backend.train.vision import look
@@ -89,6 +90,11 @@ def wilson(hits: int, count: int) -> float:
     return (middle - spread) / (1 + z * z / count)
 
 
+def draw(rng: np.random.Generator, names: Iterable[str]) -> str:
+    """One of some names."""
+    return str(rng.choice(list(names)))
+
+
 def psnr(first: np.ndarray, second: np.ndarray) -> float:
     error = np.mean((first.astype(np.float64) - second) ** 2)
     return float(10 * np.log10(255**2 / error))
@@ -115,34 +121,59 @@ def held_facts(count: int) -> list[Facts]:
     ]  # fmt: skip
 
 
-def test_and_joins_conditions_that_training_never_joined(studio: Studio) -> None:
-    facts = held_facts(COUNT)
-    alone = [studio.texts([write(Facts((f.objects[i],))) for f in facts]) for i in range(2)]
-    who = compose_conditions(
-        studio.ctx, studio.loaded.model, studio.empty, *alone, weights=(3.5, 3.5)
+def test_and_joins_what_two_captions_leave_open(studio: Studio) -> None:
+    """One caption says the place, the other the background.
+
+    Primer's captions name every object of a picture, so "a red circle" also says "and nothing
+    else": two captions of one object each have no picture in common, and their composition gives
+    none (0 of 50). A conjunction is asked of what captions leave open instead.
+    """
+    rng = np.random.default_rng(4)
+    facts = [
+        Facts(
+            (ObjectFacts(draw(rng, SHAPES), draw(rng, COLOURS), place=draw(rng, PLACES)),),
+            draw(rng, BACKGROUNDS),
+        )
+        for _ in range(COUNT)
+    ]
+    placed = studio.texts([write(Facts(f.objects)) for f in facts])
+    grounded = studio.texts(
+        [write(Facts((replace(f.objects[0], place=None),), f.background)) for f in facts]
     )
-    pictures = studio.sample(who, COUNT)
-    hits = sum(score(p, f).scene for p, f in zip(pictures, facts, strict=True))
-    print(f"AND {hits}/{COUNT}")
-    assert wilson(hits, COUNT) > 0.8
+
+    def both_right(weights: tuple[float, float]) -> int:
+        who = compose_conditions(
+            studio.ctx, studio.loaded.model, studio.empty, placed, grounded, weights=weights
+        )
+        judged = [
+            {v.kind: v.right for v in score(picture, wanted).verdicts}
+            for picture, wanted in zip(studio.sample(who, COUNT), facts, strict=True)
+        ]
+        return sum(v["place"] and v["background"] for v in judged)
+
+    found = {weights: both_right(weights) for weights in ((2.0, 2.0), (2.0, 0.0), (0.0, 2.0))}
+    print(f"AND of place and background, of {COUNT}:", found)
+    assert wilson(found[2.0, 2.0], COUNT) > 0.8
+    assert max(found[2.0, 0.0], found[0.0, 2.0]) < 0.5 * COUNT
 
 
 def test_not_removes_what_the_prompt_asked_for(studio: Studio) -> None:
-    facts = held_facts(COUNT)
+    facts = held_facts(2 * COUNT)
     both = studio.texts([write(f) for f in facts])
     second = studio.texts([write(Facts((f.objects[1],))) for f in facts])
     who = compose_conditions(
         studio.ctx, studio.loaded.model, studio.empty, both, second, weights=(3.5, -3.5)
     )
-    pictures = studio.sample(who, COUNT)
+    pictures = studio.sample(who, len(facts))
     gone = kept = 0
     for picture, wanted in zip(pictures, facts, strict=True):
         seen = {(o.shape, o.colour) for o in look(picture).objects}
         first, second_object = wanted.objects
         gone += (second_object.shape, second_object.colour) not in seen
         kept += (first.shape, first.colour) in seen
-    print(f"NOT removed {gone}/{COUNT}, the rest kept {kept}/{COUNT}")
-    assert wilson(gone, COUNT) > 0.9
+    print(f"NOT removed {gone}/{len(facts)}, the rest kept {kept}/{len(facts)}")
+    assert wilson(gone, len(facts)) > 0.9
+    assert kept > 0.5 * len(facts)
 
 
 def ddim_inversion(studio: Studio, own: Conditioning, latent: Latent, cfg: float,
@@ -220,15 +251,17 @@ def test_cfg_pp_clips_less_at_the_same_accuracy(studio: Studio) -> None:
 
 
 def test_semantic_mix_keeps_the_layout_and_takes_the_content(studio: Studio) -> None:
-    layouts = [render(draw_spec(21, i, "any", 1)) for i in range(24)]
+    """At the paper's guidance of 7.5; `k_min` 0.6 and `k_max` 0.7 were chosen on other pictures
+    (Primer settles colours early, so the paper's 0.3 and 0.6 keep the layout's own)."""
+    layouts = [render(draw_spec(22, i, "any", 1)) for i in range(COUNT)]
     rng = np.random.default_rng(0)
     wanted = []
     for scene in layouts:
         colour = rng.choice([c for c in COLOURS if c != scene.spec.items[0].colour])
-        wanted.append(ObjectFacts(str(rng.choice(SHAPES)), str(colour)))
+        wanted.append(ObjectFacts(draw(rng, SHAPES), str(colour)))
     words = [write(Facts((w,), s.spec.background)) for w, s in zip(wanted, layouts, strict=True)]
-    who = guider(studio.ctx, studio.loaded.model, studio.texts(words), studio.empty, "cfg", 3.5)
-    mixed = studio.decode(semantic_mix(studio.ctx, who, studio.encode(layouts), 0.5, 0.3, 0.6))
+    who = guider(studio.ctx, studio.loaded.model, studio.texts(words), studio.empty, "cfg", 7.5)
+    mixed = studio.decode(semantic_mix(studio.ctx, who, studio.encode(layouts), 0.5, 0.6, 0.7))
     overlaps, took = [], 0
     for picture, scene, want in zip(mixed, layouts, wanted, strict=True):
         ground = np.array(scene.spec.ground, np.float32)
