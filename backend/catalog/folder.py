@@ -33,7 +33,8 @@ SAMPLE = 32
 class Component:
     """One part of a model: a network, a tokenizer, or a scheduler's settings.
 
-    ``files`` are its files by path relative to the model folder, the weights first; ``dtype`` is
+    ``path`` is the folder of its config; ``files`` are its files by path relative to the model
+    folder, the weights first; ``dtype`` is
     the safetensors name of the type most weight bytes have ("" without weights); ``nbytes`` are
     the bytes of its weights; ``keys`` are the first names of its tensors in order, with shapes.
     """
@@ -42,6 +43,7 @@ class Component:
     library: str
     kind: str
     config: Mapping[str, Any]
+    path: Path
     files: tuple[str, ...]
     dtype: str
     nbytes: int
@@ -203,8 +205,8 @@ def _plain(
     config: Mapping[str, Any],
 ) -> Component:
     return Component(
-        name, library, kind, MappingProxyType(dict(config)), _relative(root, files), "", 0, 0,
-        MappingProxyType({}), _fast(root, files, {}),
+        name, library, kind, MappingProxyType(dict(config)), root / name, _relative(root, files),
+        "", 0, 0, MappingProxyType({}), _fast(root, files, {}),
     )  # fmt: skip
 
 
@@ -227,6 +229,7 @@ def _weighed(
         library,
         kind,
         MappingProxyType(dict(config)),
+        root / name,
         _relative(root, files),
         by_type.most_common(1)[0][0] if by_type else "",
         sum(by_type.values()),

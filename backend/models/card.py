@@ -112,17 +112,18 @@ class Defaults:
 class Card:
     """One family as data.
 
-    ``classes`` lists, by component, the class names in ``model_index.json`` that mark the family;
-    ``keys`` are tensor names of its denoiser; ``roles`` say which components a Model, TextEncoder
-    or VAE link stands for, the one that gives its name to the link first; ``full_precision`` are
-    components that stay in float32 on every device.
+    ``classes`` lists, by component, the class names that may be loaded for it; no other name in a
+    ``model_index.json`` is looked up. A model whose components in ``marks`` are of these classes,
+    and which has none of those in ``without``, is of this family. ``roles`` say which components a
+    Model, TextEncoder or VAE link stands for, the one that gives its name to the link first;
+    ``full_precision`` are components that stay in float32 on every device.
     """
 
     name: str
     title: str
     tier: Tier
     classes: Mapping[str, tuple[str, ...]]
-    keys: tuple[str, ...]
+    marks: tuple[str, ...]
     roles: Mapping[Role, tuple[str, ...]]
     latent_spaces: tuple[Space, ...]
     text_spaces: tuple[Space, ...]
@@ -132,6 +133,7 @@ class Card:
     capabilities: frozenset[str] = frozenset()
     sites: tuple[Site, ...] = ()
     full_precision: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

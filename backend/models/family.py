@@ -59,7 +59,10 @@ class Family(Protocol):
         """
 
     def load_part(self, folder: ModelFolder, part: str, device: str, dtype: str) -> Any:
-        """Load one component: a module on ``device`` in ``dtype``, a tokenizer, or settings."""
+        """Load one component: a module on ``device`` in ``dtype``, a tokenizer, or settings.
+
+        ``loading.load_part`` with the family's card, unless a component needs more.
+        """
 
     def encode_text(
         self,
@@ -118,11 +121,7 @@ def recognise(folder: ModelFolder, known: Mapping[str, Family]) -> Family:
         CatalogError: no family matches.
     """
     for family in known.values():
-        classes = family.card.classes
-        if all(
-            name in folder.components and folder.components[name].kind in kinds
-            for name, kinds in classes.items()
-        ):
+        if _fits(family.card, folder):
             return family
     kinds = ", ".join(f"{c.name} ({c.kind})" for c in folder.components.values())
     titles = ", ".join(f.card.title for f in known.values())
@@ -130,6 +129,12 @@ def recognise(folder: ModelFolder, known: Mapping[str, Family]) -> Family:
         f"{folder.path} is a {folder.pipeline or 'model'} with {kinds}, which is of no family "
         f"that can be run here ({titles}). Choose a model of one of these."
     )
+
+
+def _fits(card: Card, folder: ModelFolder) -> bool:
+    kinds = {name: component.kind for name, component in folder.components.items()}
+    marked = all(kinds.get(name) in card.classes[name] for name in card.marks)
+    return marked and not any(name in kinds for name in card.without)
 
 
 class References(NamedTuple):

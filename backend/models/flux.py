@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import ModelFolder
 from backend.diffusion.errors import DiffusionError
-from backend.diffusion.noise import gaussian
 from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Denoiser, Process
 from backend.diffusion.schedule import number
 from backend.models.card import Card, Defaults, Geometry, ModelFacts, Peak, Site, Space
+from backend.models.codec import decode_stills, encode_stills, scaling_of
+from backend.models.conditions import gather, numbers, stack
 from backend.models.family import Load, describe, part_of, space_of
-from backend.models.loading import load_module, load_tokenizer, stay_offline
-from backend.models.pixels import to_image, to_tensor
+from backend.models.loading import load_part
 from backend.models.settings import check_scaling, check_scheduler, flow_shift, spacing
+from backend.models.texts import longest, token_ids, wanted_length
 from backend.values import VAE, Conditioning, Image, Latent, Model, Params, TextEncoder
 
 if TYPE_CHECKING:
@@ -38,9 +39,17 @@ CARD = Card(
     title="Flux",
     tier="native",
     classes=MappingProxyType(
-        {"transformer": ("FluxTransformer2DModel",), "vae": ("AutoencoderKL",)}
+        {
+            "transformer": ("FluxTransformer2DModel",),
+            "vae": ("AutoencoderKL",),
+            "text_encoder": ("CLIPTextModel",),
+            "text_encoder_2": ("T5EncoderModel",),
+            "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast", "PreTrainedTokenizerFast"),
+            "tokenizer_2": ("T5Tokenizer", "T5TokenizerFast", "PreTrainedTokenizerFast"),
+            "scheduler": ("FlowMatchEulerDiscreteScheduler",),
+        }
     ),
-    keys=("single_transformer_blocks.0.proj_mlp.weight", "context_embedder.weight"),
+    marks=("transformer", "vae"),
     roles=MappingProxyType(
         {
             "model": ("transformer", "scheduler"),
@@ -95,8 +104,8 @@ class Flux:
         latent = [channels, list(blocks), vae.get("scaling_factor"), vae.get("shift_factor")]
         text = folder.component("text_encoder_2").config
         lengths = [
-            _max_tokens(folder.component("tokenizer").config, MAX_CLIP_TOKENS),
-            _max_tokens(folder.component("tokenizer_2").config, MAX_TOKENS),
+            longest(folder.component("tokenizer").config, MAX_CLIP_TOKENS),
+            longest(folder.component("tokenizer_2").config, MAX_TOKENS),
         ]
         places = folder.component("text_encoder").config.get("max_position_embeddings", 77)
         if lengths[0] > int(places):
@@ -122,30 +131,7 @@ class Flux:
 
     def load_part(self, folder: ModelFolder, part: str, device: str, dtype: str) -> Any:
         """One component; the scheduler comes as its settings."""
-        component, path = folder.component(part), folder.path / part
-        if part == "scheduler":
-            return dict(component.config)
-        if part in ("tokenizer", "tokenizer_2"):
-            return load_tokenizer(component.kind, path)
-        stay_offline()
-        place = (path, device, dtype, component.variant)
-        if part == "transformer":
-            from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
-
-            return load_module("diffusers", FluxTransformer2DModel, *place)
-        if part == "vae":
-            from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-
-            return load_module("diffusers", AutoencoderKL, *place)
-        if part == "text_encoder":
-            from transformers.models.clip.modeling_clip import CLIPTextModel
-
-            return load_module("transformers", CLIPTextModel, *place)
-        if part == "text_encoder_2":
-            from transformers.models.t5.modeling_t5 import T5EncoderModel
-
-            return load_module("transformers", T5EncoderModel, *place)
-        raise CatalogError(f"A {CARD.title} model has no component {part!r}.")
+        return load_part(CARD, folder, part, device, dtype)
 
     def encode_text(
         self,
@@ -163,16 +149,13 @@ class Flux:
         import torch
 
         facts = describe(encoder)
-        longest = facts.settings["max_tokens"]
-        length = int(number(options, "max_tokens", longest))
-        if not 1 <= length <= longest:
-            raise DiffusionError(f"This text encoder takes 1 to {longest} tokens, not {length}.")
+        length = wanted_length(options, facts.settings["max_tokens"])
         clip = load(part_of(encoder, "text_encoder"))
         t5 = load(part_of(encoder, "text_encoder_2"))
         clip_tokens = load(part_of(encoder, "tokenizer"))
         t5_tokens = load(part_of(encoder, "tokenizer_2"))
-        short = _ids(clip_tokens, texts, facts.settings["clip_tokens"], clip).to(device)
-        long = _ids(t5_tokens, texts, length, t5).to(device)
+        short = token_ids(clip_tokens, texts, facts.settings["clip_tokens"], clip).to(device)
+        long = token_ids(t5_tokens, texts, length, t5).to(device)
         with torch.no_grad():
             pooled = clip(short, output_hidden_states=False).pooler_output
             sequence = t5(long, output_hidden_states=False)[0]
@@ -201,35 +184,14 @@ class Flux:
         Raises:
             DiffusionError: the size is no multiple of what the model takes.
         """
-        import torch
-
         net, facts = load(vae), describe(vae)
-        shape = facts.geometry.shape(image.width, image.height, image.count)
-        noise = None if seed is None else gaussian(seed, shape)
-        pixels, coded = to_tensor(image).to(device, net.dtype), []
-        with torch.no_grad():
-            for index in range(image.count):
-                posterior = net.encode(pixels[index : index + 1]).latent_dist
-                latent = posterior.mean
-                if noise is not None:
-                    latent = latent + posterior.std * noise[index : index + 1].to(latent)
-                coded.append(latent.float())
-        scale, shift = _scaling(net.config)
-        samples = (torch.cat(coded) - shift) * scale
-        return Latent(samples.cpu().numpy(), facts.latent_space)
+        place = (facts.geometry, scaling_of(net.config), facts.latent_space, device)
+        return encode_stills(net, image, *place, seed)
 
     def decode_latent(self, vae: VAE, latent: Latent, load: Load, device: str) -> Image:
         """``decode(latent / scale + shift)``, one picture at a time."""
-        import torch
-
         net = load(vae)
-        scale, shift = _scaling(net.config)
-        decoded = []
-        with torch.no_grad():
-            for sample in torch.from_numpy(latent.samples.copy()):
-                raw = sample[None].to(device) / scale + shift
-                decoded.append(net.decode(raw.to(net.dtype), return_dict=False)[0].float().cpu())
-        return to_image(torch.cat(decoded))
+        return decode_stills(net, latent.samples, scaling_of(net.config), device)
 
 
 class FluxDenoiser:
@@ -263,24 +225,10 @@ class FluxDenoiser:
         """
         import torch
 
-        parts: dict[str, list[Tensor]] = {"sequence": [], "pooled": []}
-        guidance: list[float] = []
-        for given in conditionings:
-            if given.count not in (1, count):
-                raise DiffusionError(
-                    f"A conditioning of {given.count} texts cannot serve {count} latents. Make "
-                    f"one text, or {count}."
-                )
-            for name, kept in parts.items():
-                if name not in given.tensors:
-                    raise DiffusionError(f"This conditioning has no {name!r}: encode it for Flux.")
-                whole = torch.from_numpy(given.tensors[name].copy())
-                kept.append(whole.expand(count, *whole.shape[1:]))
-            guidance += [number(given.params, "guidance", self._guidance or 0.0)] * count
-        if len({t.shape[1] for t in parts["sequence"]}) > 1:
-            raise DiffusionError("Texts of one run need one length: encode them with the same one.")
+        parts = gather(conditionings, ("sequence", "pooled"), count, CARD.title)
+        guidance = numbers(conditionings, "guidance", count, self._guidance or 0.0)
         place = {"device": self._device, "dtype": self._net.dtype}
-        sequence = torch.cat(parts["sequence"]).to(**place)
+        sequence = stack(parts["sequence"]).to(**place)
         scales = torch.tensor(guidance, device=self._device, dtype=torch.float32)
         return {
             "encoder_hidden_states": sequence,
@@ -326,35 +274,6 @@ def image_ids(rows: int, columns: int) -> Tensor:
 
     row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     return torch.stack([torch.zeros_like(row), row, column], -1).reshape(-1, 3).float()
-
-
-def _scaling(config: Any) -> tuple[float, float]:
-    """``(scale, shift)`` of a VAE's latents."""
-    return float(config.scaling_factor), float(getattr(config, "shift_factor", None) or 0.0)
-
-
-def _ids(tokenizer: Any, texts: Sequence[str], length: int, encoder: Any) -> Tensor:
-    """Token numbers ``[texts, length]``, padded and cut to the length.
-
-    Raises:
-        CatalogError: the encoder has no entry for one of them.
-    """
-    coded = tokenizer(
-        list(texts), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-    )
-    ids: Tensor = coded.input_ids
-    known = int(encoder.config.vocab_size)
-    if int(ids.max()) >= known:
-        raise CatalogError(
-            f"The tokenizer {type(tokenizer).__name__} gives token {int(ids.max())}, but its text "
-            f"encoder knows {known}. These components are of different models."
-        )
-    return ids
-
-
-def _max_tokens(config: Any, limit: int) -> int:
-    """A tokenizer's own longest text, where it names one below the family's."""
-    return min(int(config.get("model_max_length") or limit), limit)
 
 
 def _defaults(size: int, distilled: bool) -> Defaults:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 from pathlib import Path
 from typing import Any
 
 from backend.catalog.errors import CatalogError
-
-TOKENIZERS = (
-    "CLIPTokenizer",
-    "CLIPTokenizerFast",
-    "T5Tokenizer",
-    "T5TokenizerFast",
-    "PreTrainedTokenizerFast",
-)
-"""Tokenizer classes that may be named by a model folder; no other name is looked up."""
+from backend.catalog.folder import ModelFolder
+from backend.models.card import Card
 
 
 def stay_offline() -> None:
@@ -68,16 +62,35 @@ def load_module(
     return module.to(device).eval()
 
 
-def load_tokenizer(kind: str, path: Path) -> Any:
-    """A tokenizer of the named class from the files in ``path``.
+def load_part(card: Card, folder: ModelFolder, part: str, device: str, dtype: str) -> Any:
+    """One component of a family: a module on ``device`` in ``dtype``, a tokenizer or processor,
+    or the settings of a scheduler.
 
     Raises:
-        CatalogError: the class is none that is allowed, or the files cannot be read.
+        CatalogError: it is missing or broken, or of a class that the family does not have.
     """
-    if kind not in TOKENIZERS:
+    component, known = folder.component(part), card.classes.get(part, ())
+    if component.kind not in known:
         raise CatalogError(
-            f"{path} asks for the tokenizer class {kind!r}; only {', '.join(TOKENIZERS)} are used."
+            f"{folder.path} asks for the class {component.kind!r} as its {part}; a {card.title} "
+            f"model has {', '.join(known) or 'no such component'} there, and nothing else is used."
         )
+    if "Scheduler" in component.kind:
+        return dict(component.config)
+    if "Tokenizer" in component.kind or "Processor" in component.kind:
+        return load_tokenizer(component.kind, component.path)
+    stay_offline()
+    library = "diffusers" if component.library == "diffusers" else "transformers"
+    kind = getattr(importlib.import_module(library), component.kind)
+    return load_module(library, kind, component.path, device, dtype, component.variant)
+
+
+def load_tokenizer(kind: str, path: Path) -> Any:
+    """A tokenizer or processor of a class of transformers, from the files in ``path``.
+
+    Raises:
+        CatalogError: the files cannot be read.
+    """
     stay_offline()
     import transformers
 

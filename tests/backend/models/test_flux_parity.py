@@ -22,6 +22,7 @@ from backend.diffusion import inpaint, sample
 from backend.diffusion.noise import gaussian, sample_seed
 from backend.diffusion.shift import Shift
 from backend.models import flux
+from backend.models.codec import Scaling
 from backend.models.family import References, families, recognise, references
 from backend.models.store import Store
 from backend.values import Guider, Image, Latent, Noise, Schedule, Solver, Term
@@ -260,9 +261,9 @@ def _patch_order(patch: pytest.MonkeyPatch) -> None:
 
 
 def _one_length(patch: pytest.MonkeyPatch) -> None:
-    right = flux._ids
+    right = flux.token_ids
     patch.setattr(
-        flux, "_ids", lambda tokenizer, texts, length, net: right(tokenizer, texts, 12, net)
+        flux, "token_ids", lambda tokenizer, texts, length, net: right(tokenizer, texts, 12, net)
     )
 
 
@@ -300,7 +301,7 @@ def test_an_unscaled_vae_is_far_off(
     weft: Weft, image_to_image: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for scaling in ((1.0, 0.15), (0.7, 0.0)):
-        monkeypatch.setattr(flux, "_scaling", lambda config, s=scaling: s)
+        monkeypatch.setattr(flux, "scaling_of", lambda config, s=scaling: Scaling(*s))
         ours = weft.run(weft.encode(picture(), seed=11), 12, 3.0, start=1 - 0.6)
         assert difference(ours, image_to_image) > MARGIN * TOLERANCE
 

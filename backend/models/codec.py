@@ -1,0 +1,70 @@
+"""Pictures through a VAE, one at a time: what families share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from backend.diffusion.noise import gaussian
+from backend.models.card import Geometry
+from backend.models.pixels import to_image, to_tensor
+from backend.values import Float32, Image, Latent
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """``latent = (raw - shift) * scale``: numbers, or tensors that fit the latent's axes."""
+
+    scale: Any = 1.0
+    shift: Any = 0.0
+
+
+def scaling_of(config: Any) -> Scaling:
+    """The scaling that a VAE's config names by ``scaling_factor`` and ``shift_factor``."""
+    shift = getattr(config, "shift_factor", None)
+    return Scaling(float(config.scaling_factor), float(shift or 0.0))
+
+
+def encode_stills(
+    net: Any,
+    image: Image,
+    geometry: Geometry,
+    scaling: Scaling,
+    space: str,
+    device: str,
+    seed: int | None = None,
+) -> Latent:
+    """Latents ``[b, c, h, w]``: the mean of the posterior, or with ``seed`` a sample of it.
+
+    Raises:
+        DiffusionError: the size is no multiple of what the model takes.
+    """
+    import torch
+
+    shape = geometry.shape(image.width, image.height, image.count)
+    noise = None if seed is None else gaussian(seed, shape)
+    pixels, coded = to_tensor(image).to(device, net.dtype), []
+    with torch.no_grad():
+        for index in range(image.count):
+            posterior = net.encode(pixels[index : index + 1]).latent_dist
+            latent = posterior.mean
+            if noise is not None:
+                latent = latent + posterior.std * noise[index : index + 1].to(latent)
+            coded.append(latent.float())
+    samples = (torch.cat(coded) - scaling.shift) * scaling.scale
+    return Latent(samples.cpu().numpy(), space)
+
+
+def decode_stills(net: Any, samples: Float32, scaling: Scaling, device: str) -> Image:
+    """``decode(latent / scale + shift)`` of latents ``[b, c, h, w]``, clipped to 0..1."""
+    import torch
+
+    decoded: list[Tensor] = []
+    with torch.no_grad():
+        for sample in torch.from_numpy(samples.copy()):
+            raw = sample[None].to(device) / scaling.scale + scaling.shift
+            decoded.append(net.decode(raw.to(net.dtype), return_dict=False)[0].float().cpu())
+    return to_image(torch.cat(decoded))
