@@ -1,8 +1,9 @@
-"""Reading a model folder in the diffusers layout: what is in it, without reading weights.
+"""Reading a model folder: what is in it, without reading weights.
 
-The layout: ``model_index.json`` names each component's library and class; a sub-folder per
-component holds its config and, where it has weights, safetensors (one file, or shards and an
-index). Whatever is wrong is found here, before anything heavy is imported.
+The diffusers layout: ``model_index.json`` names each component's library and class; a sub-folder
+per component holds its config and, where it has weights, safetensors (one file, or shards and an
+index). The transformers layout, of language models: all of it in one folder, without an index.
+Whatever is wrong is found here, before anything heavy is imported.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
@@ -25,8 +26,33 @@ from backend.catalog.header import Header, read_header
 MAX_JSON = 32 * 2**20
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 VARIANT = re.compile(r"[^.]+\.([^.]+?)(?:-\d+-of-\d+)?\.safetensors")
+BESIDE = ("safety_checker", "feature_extractor")
+"""Components that no run here asks for; folders often come without them, though the index names
+them."""
+
+NETWORK = "language_model"
+"""The name of the network in a folder of the transformers layout, which names no components."""
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json",
+    "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "chat_template.jinja", "chat_template.json",
+)  # fmt: skip
+PROCESSOR_FILES = (
+    "processor_config.json", "preprocessor_config.json", "image_processor_config.json",
+    "video_preprocessor_config.json",
+)  # fmt: skip
 SAMPLE = 32
 """How many tensor names a component keeps to be recognised by."""
+
+
+@dataclass(frozen=True)
+class Bare:
+    """Weights in a file without a config: the naming of its tensors (a form of the pack that it was
+    recognised by) and what stands before them."""
+
+    file: Path
+    form: str
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,7 +60,7 @@ class Component:
     """One part of a model: a network, a tokenizer, or a scheduler's settings.
 
     ``path`` is the folder of its config; ``files`` are its files by path relative to the model
-    folder, the weights first; ``dtype`` is
+    folder or absolute, the weights first; ``dtype`` is
     the safetensors name of the type most weight bytes have ("" without weights); ``nbytes`` are
     the bytes of its weights; ``keys`` are the first names of its tensors in order, with shapes.
     """
@@ -50,6 +76,7 @@ class Component:
     parameters: int
     keys: Mapping[str, tuple[int, ...]]
     fast: str
+    bare: Bare | None = None
 
     @property
     def variant(self) -> str:
@@ -62,12 +89,21 @@ class Component:
 class ModelFolder:
     """A model folder as its small files and headers describe it.
 
-    ``pipeline`` is the class name in ``model_index.json``; ``components`` keep the index's order.
+    ``pipeline`` is the class name in ``model_index.json``; ``components`` keep the index's order;
+    ``settings`` are the plain numbers, words and flags that stand in the index beside them. A model
+    of single files has the first of them as its ``path``, and says in ``files`` which they are.
     """
 
     path: Path
     pipeline: str
     components: Mapping[str, Component]
+    settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    files: str = ""
+
+    @property
+    def source(self) -> str:
+        """What ``backend.catalog.source.read_source`` finds this model by."""
+        return self.files or str(self.path)
 
     def component(self, name: str) -> Component:
         """The component called ``name``.
@@ -90,6 +126,7 @@ class ModelFolder:
         """
         wanted = self.components if names is None else names
         parts = [(n, self.components[n].fast) for n in wanted if n in self.components]
+        parts += [(n, json.dumps(value)) for n, value in self.settings.items()]
         return "fast:" + blake3.blake3(json.dumps(sorted(parts)).encode()).hexdigest()
 
     @property
@@ -107,6 +144,8 @@ def read_folder(path: Path) -> ModelFolder:
     if not path.is_dir():
         raise CatalogError(f"{path} is no folder. Choose the folder that holds model_index.json.")
     if not (path / "model_index.json").is_file():
+        if (path / "config.json").is_file() and "architectures" in read_json(path / "config.json"):
+            return _transformers_folder(path)
         raise CatalogError(
             f"{path} has no model_index.json, so it is not a diffusers model folder. Choose the "
             "folder that holds model_index.json and a sub-folder per component."
@@ -122,13 +161,46 @@ def read_folder(path: Path) -> ModelFolder:
             f"{path / 'model_index.json'} names no component. Get the model folder again."
         )
     components = {
-        name: _component(path, name, library, kind) for name, (library, kind) in named.items()
+        name: _component(path, name, library, kind)
+        for name, (library, kind) in named.items()
+        if name not in BESIDE or (path / name).is_dir()
     }
-    return ModelFolder(path, str(index.get("_class_name", "")), MappingProxyType(components))
+    settings = {
+        name: value
+        for name, value in index.items()
+        if isinstance(value, str | int | float | bool) and not name.startswith("_")
+    }
+    pipeline = str(index.get("_class_name", ""))
+    return ModelFolder(path, pipeline, MappingProxyType(components), MappingProxyType(settings))
+
+
+def _transformers_folder(path: Path) -> ModelFolder:
+    """A folder as transformers saves it: weights, tokenizer and processor beside one config."""
+    config = read_json(path / "config.json")
+    named = config["architectures"]
+    if not isinstance(named, list) or not named or not isinstance(named[0], str):
+        raise CatalogError(
+            f"{path / 'config.json'} names no model class under architectures. Get the file again."
+        )
+    weights = _weight_files(path, named[0], "transformers")
+    headers = {file: read_header(file) for file in weights}
+    files = [*weights, path / "config.json"]
+    found = [_weighed(path, NETWORK, "transformers", named[0], config, files, headers)]
+    for part, names in (("tokenizer", TOKENIZER_FILES), ("processor", PROCESSOR_FILES)):
+        there = [path / name for name in names if (path / name).is_file()]
+        # The first few of each list are what makes it one; the others only add to it.
+        if any(file.name in names[:4] for file in there):
+            settings = there[0] if part == "processor" else path / "tokenizer_config.json"
+            about = read_json(settings) if settings.is_file() else {}
+            kind = str(about.get(f"{part}_class") or part.capitalize())
+            found.append(_plain(path, part, "transformers", kind, there, about))
+    components = {part.name: replace(part, path=path) for part in found}
+    return ModelFolder(path, named[0], MappingProxyType(components))
 
 
 def content_hash(folder: ModelFolder, names: Iterable[str] | None = None) -> str:
-    """``blake3:`` over the contents of all files of some components, wherever the folder lies.
+    """``blake3:`` over the contents of all files of some components, and the settings of the
+    index, wherever the folder lies.
 
     Reads every byte, so it takes as long as the disk does.
 
@@ -147,7 +219,10 @@ def content_hash(folder: ModelFolder, names: Iterable[str] | None = None) -> str
                 f"{folder.path / name} cannot be read any more ({error.strerror}). "
                 "Load the model again."
             ) from error
-        total.update(json.dumps([name, hasher.hexdigest()]).encode())
+        told = Path(name).name if Path(name).is_absolute() else name
+        total.update(json.dumps([told, hasher.hexdigest()]).encode())
+    for name, value in sorted(folder.settings.items()):
+        total.update(json.dumps([name, value]).encode())
     return "blake3:" + total.hexdigest()
 
 
@@ -177,6 +252,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _component(root: Path, name: str, library: str, kind: str) -> Component:
     place = root / name
+    if name in BESIDE:
+        files = [f for f in sorted(place.iterdir()) if f.suffix == ".json"]
+        return _plain(root, name, library, kind, files, {})
     if Path(name).name != name or not place.is_dir():
         raise CatalogError(
             f"{root} has no folder {name!r}, which its model_index.json names ({kind}). "
@@ -194,6 +272,25 @@ def _component(root: Path, name: str, library: str, kind: str) -> Component:
     weights = _weight_files(place, kind, library)
     headers = {file: read_header(file) for file in weights}
     return _weighed(root, name, library, kind, config, [*weights, settings], headers)
+
+
+def settings_component(place: Path, name: str, library: str, kind: str) -> Component:
+    """A component without weights: a tokenizer, a scheduler, or the config of a network alone.
+
+    Raises:
+        CatalogError: its settings are missing or broken.
+    """
+    if "Tokenizer" in kind or "Processor" in kind:
+        files = _settings_files(place, kind)
+        file = place / "tokenizer_config.json"
+        config = read_json(file) if file.is_file() else {}
+    else:
+        file = place / ("scheduler_config.json" if "Scheduler" in kind else "config.json")
+        files, config = [file], read_json(file)
+    return Component(
+        name, library, kind, MappingProxyType(dict(config)), place, tuple(map(str, files)),
+        "", 0, 0, MappingProxyType({}), _fast(place, files, {}),
+    )  # fmt: skip
 
 
 def _plain(

@@ -7,14 +7,15 @@ bytes of JSON naming each tensor's dtype, shape and byte range, then the bytes t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import blake3
+import msgspec
 
 from backend.catalog.errors import CatalogError
 
@@ -30,8 +31,7 @@ ITEM_BITS: Mapping[str, int] = MappingProxyType(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class TensorInfo:
+class TensorInfo(msgspec.Struct, frozen=True, gc=False):
     """One tensor as its header declares it."""
 
     dtype: str
@@ -73,18 +73,73 @@ def read_header(path: Path) -> Header:
         raise CatalogError(
             f"{path} cannot be read ({error.strerror}). Check that the file exists and may be read."
         ) from error
-    tensors, metadata = _parse(raw, path)
-    _check_layout(tensors, size - 8 - length, path)
-    infos = {
-        name: TensorInfo(dtype, shape, end - start)
-        for name, (dtype, shape, start, end) in tensors.items()
-    }
+    infos, metadata = _quickly(raw, size - 8 - length) or _carefully(raw, size - 8 - length, path)
     return Header(
         MappingProxyType(infos), MappingProxyType(metadata), blake3.blake3(raw).hexdigest()
     )
 
 
 _Entry = tuple[str, tuple[int, ...], int, int]
+_Checked = tuple[dict[str, TensorInfo], dict[str, str]]
+_Size = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Given(msgspec.Struct, gc=False):
+    """What a sound header says of one tensor; empty for the entry of the metadata."""
+
+    dtype: str = ""
+    shape: tuple[_Size, ...] | None = None
+    data_offsets: tuple[_Size, _Size] = (0, 0)
+
+
+class _Words(msgspec.Struct):
+    metadata: dict[str, str] = msgspec.field(name="__metadata__", default={})
+
+
+_GIVEN = msgspec.json.Decoder(dict[str, _Given])
+_WORDS = msgspec.json.Decoder(_Words)
+
+
+def _quickly(raw: bytes, room: int) -> _Checked | None:
+    """A sound header, ten times as fast as ``_carefully``; None for any other, which that names."""
+    try:
+        given = _GIVEN.decode(raw)
+        words = _WORDS.decode(raw).metadata if given.pop("__metadata__", None) else {}
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    infos = _tile(given.items(), room)
+    if infos is None:  # nearly all files have them in order, and sorting takes time
+        infos = _tile(sorted(given.items(), key=lambda item: item[1].data_offsets), room)
+    return None if infos is None else (infos, words)
+
+
+def _tile(entries: Iterable[tuple[str, _Given]], room: int) -> dict[str, TensorInfo] | None:
+    """The tensors, if in this order they fill the room, each as large as its shape; else None."""
+    place = 0
+    infos: dict[str, TensorInfo] = {}
+    all_bits = dict(ITEM_BITS)  # a plain one is found in faster
+    for name, entry in entries:
+        start, end = entry.data_offsets
+        dtype, shape = entry.dtype, entry.shape
+        bits = all_bits.get(dtype)
+        if start != place or shape is None or bits is None:
+            return None
+        size = end - start
+        if prod(shape) * bits != size * 8:
+            return None
+        place = end
+        infos[name] = TensorInfo(dtype, shape, size)
+    return infos if place == room else None
+
+
+def _carefully(raw: bytes, room: int, path: Path) -> _Checked:
+    tensors, metadata = _parse(raw, path)
+    _check_layout(tensors, room, path)
+    infos = {
+        name: TensorInfo(dtype, shape, end - start)
+        for name, (dtype, shape, start, end) in tensors.items()
+    }
+    return infos, metadata
 
 
 def _parse(raw: bytes, path: Path) -> tuple[dict[str, _Entry], dict[str, str]]:

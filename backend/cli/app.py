@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from backend.cli.models import app as models
+
 app = typer.Typer(
     name="weft",
     no_args_is_help=True,
@@ -16,6 +18,7 @@ app = typer.Typer(
 )
 new = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(new, name="new")
+app.add_typer(models, name="models")
 
 Flow = Annotated[
     str,

@@ -12,6 +12,7 @@ import msgspec
 from backend.cli.streams import put, tell
 from backend.engine.events import (
     Event,
+    Note,
     Preview,
     Progress,
     RunFinished,
@@ -56,6 +57,11 @@ def failure(event: StepFailed | StepSkipped) -> str:
     if isinstance(event, StepFailed):
         return f"{name_of(event)} failed: {event.sentence}"
     return f"{name_of(event)} was left out because {event.cause} failed."
+
+
+def note(event: Note) -> str:
+    """One line for what a step has to say."""
+    return f"{name_of(event)}: {' '.join(event.text.split())}"
 
 
 def summary(event: RunFinished) -> str:
@@ -126,6 +132,8 @@ class LineReport:
             tell(ended(event))
         elif isinstance(event, StepFailed | StepSkipped):
             tell(failure(event))
+        elif isinstance(event, Note):
+            tell(note(event))
         elif isinstance(event, SavedFile):
             put(str(self._out / event.path))
         elif isinstance(event, RunFinished):
@@ -171,8 +179,9 @@ class BarReport:
             self._saved.append(event.path)
         elif isinstance(event, RunFinished):
             self._last = event
-        if isinstance(event, StepFailed | StepSkipped):
-            self._bars.console.print(failure(event), markup=False, soft_wrap=True)
+        if isinstance(event, StepFailed | StepSkipped | Note):
+            said = note(event) if isinstance(event, Note) else failure(event)
+            self._bars.console.print(said, markup=False, soft_wrap=True)
         if isinstance(event, StepDone | StepFailed | StepSkipped):
             self._end(event)
 

@@ -61,6 +61,7 @@ def test_no_tensor_byte_is_needed_to_read(tmp_path: Path) -> None:
         (raw([1]), "not a table"),
         (raw({"a": 3}), "lacks dtype"),
         (raw({"a": tensor(offsets=[0])}, b"0" * 8), "lacks dtype"),
+        (raw({"a": {"dtype": "F64", "data_offsets": [0, 8]}}, b"0" * 8), "lacks dtype, shape"),
         (raw({"a": tensor("F33")}, b"0" * 8), "unknown dtype 'F33'"),
         (raw({"a": tensor(shape=[-2])}, b"0" * 8), "no whole number"),
         (raw({"a": tensor(shape=[2.0])}, b"0" * 8), "no whole number"),

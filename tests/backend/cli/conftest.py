@@ -36,7 +36,10 @@ class Weft:
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "PYTHONSAFEPATH": "1",
-            "XDG_STATE_HOME": str(folder / "state"),
+            **{
+                f"XDG_{n}_HOME": str(folder / n.lower())
+                for n in ("CONFIG", "CACHE", "DATA", "STATE")
+            },
             "HOME": str(folder / "home"),
         }
 

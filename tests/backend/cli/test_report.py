@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from backend.cli.report import BarReport, JsonReport, LineReport, report_for
 from backend.engine.events import (
+    Note,
     Preview,
     Progress,
     RunFinished,
@@ -31,6 +32,7 @@ EVENTS = [
     Progress("sampler", 4, 4),
     StepDone("sampler", False, 1.25, {"latent": "1x16x8x8"}),
     StepDone("text", True, 0.0, {}),
+    Note("keep", "Something was\nleft [out].", (2,)),
     StepStarted("keep"),
     SavedFile("keep", "é/picture-0001.png", "blake3:00"),
     StepDone("keep", False, 0.1, {}),
@@ -58,6 +60,7 @@ def test_lines_tell_what_has_ended_and_paths_go_to_standard_output(capsys):
     assert err.splitlines() == [
         "sampler: 1.25 s (1x16x8x8)",
         "text: from the cache",
+        "keep[2]: Something was left [out].",
         "keep: 0.10 s",
         "loop/read[2][3] failed: '[red]x.png' does not exist.",
         "after was left out because loop/read failed.",
@@ -78,6 +81,7 @@ def test_json_is_one_ascii_object_per_line_without_previews_and_traces(capsys):
         "progress",
         "step_done",
         "step_done",
+        "note",
         "step_started",
         "saved",
         "step_done",
@@ -85,7 +89,7 @@ def test_json_is_one_ascii_object_per_line_without_previews_and_traces(capsys):
         "step_skipped",
         "run_finished",
     ]
-    assert found[7]["path"] == "é/picture-0001.png"
+    assert found[8]["path"] == "é/picture-0001.png"
 
 
 @given(st.text())
@@ -118,6 +122,7 @@ def test_bars_show_failures_and_the_paths_at_the_end(capsys):
     out, err = shown(BarReport(Path("out")), capsys)
     assert out == f"{Path('out/é/picture-0001.png')}\n"
     assert "loop/read[2][3] failed: '[red]x.png' does not exist." in err
+    assert "keep[2]: Something was left [out]." in err
     assert err.endswith(
         "Failed in 1.5 s: 2 run, 1 from the cache, 1 failed, 1 left out, 1 saved.\n"
     )

@@ -1,0 +1,190 @@
+"""Scanning: walking over all roots, identifying what is new, forgetting what has gone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import blake3
+
+from backend.catalog.errors import CatalogError
+from backend.catalog.folder import read_folder
+from backend.catalog.header import TensorInfo, read_header
+from backend.catalog.identify import Knowledge, identify, identify_file, identify_folder
+from backend.catalog.identity import Identity
+from backend.catalog.index import Entry, Index
+from backend.catalog.roots import Root
+from backend.catalog.walk import Seen, Walk
+
+BATCH = 256
+"""Entries that are kept together: a scan that is cancelled has kept all but the last few."""
+CHUNK = 1 << 22
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What a scan did: how many models are new or changed, as before, gone, and unusable.
+
+    ``troubles`` are sentences on folders and names that could not be looked at.
+    """
+
+    new: int
+    same: int
+    gone: int
+    broken: int
+    seconds: float
+    troubles: tuple[str, ...]
+
+
+def scan(
+    roots: Iterable[Root],
+    index: Index,
+    knowledge: Knowledge,
+    progress: Callable[[int], None] | None = None,
+) -> Scanned:
+    """Bring the index up to what lies below the roots. ``progress`` hears how many were looked at.
+
+    A broken file is an entry with a problem; nothing in a file can end the scan.
+    """
+    start = time.perf_counter()
+    digest = knowledge.digest
+    before = index.stamps()
+    known = before if index.fact("knowledge") == digest else {}
+    found: dict[str, Seen] = {}
+    troubles: list[str] = []
+    for root in roots:
+        walk = Walk(root)
+        for seen in walk.models():
+            found.setdefault(seen.path, seen)
+        troubles += walk.troubles
+    fresh = [seen for seen in found.values() if known.get(seen.path) != seen.stamp]
+    for number in range(0, len(fresh), BATCH):
+        part = fresh[number : number + BATCH]
+        batch = [_keeping(examine(seen, knowledge), index, before) for seen in part]
+        with index.changes():
+            index.put(batch)
+        if progress is not None:
+            progress(number + len(batch))
+    gone = before.keys() - found.keys()
+    with index.changes():
+        index.drop(gone)
+        index.keep_fact("knowledge", digest)
+    return Scanned(
+        len(fresh), len(found) - len(fresh), len(gone), index.broken(),
+        time.perf_counter() - start, tuple(troubles),
+    )  # fmt: skip
+
+
+def examine(seen: Seen, knowledge: Knowledge) -> Entry:
+    """Read the headers of one model and say what it is."""
+    path = Path(seen.path)
+    identity: Identity | None = None
+    digest, problem = "", seen.problem
+    if not problem:
+        try:
+            identity, digest = _identified(seen, path, knowledge)
+        except CatalogError as error:
+            problem = str(error)
+        except OSError as error:
+            problem = f"{path} cannot be read ({error.strerror}). Check the file."
+    fast = "" if problem else "fast:" + _digest([path.name, seen.stamp, digest])
+    return Entry(
+        path, Path(seen.root), seen.name, seen.stamp, seen.size, seen.files, fast, identity,
+        problem, sha256=_blob_hash(path),
+    )  # fmt: skip
+
+
+def content_of(entry: Entry, progress: Callable[[int], None] | None = None) -> tuple[str, str]:
+    """The full hash of a model, ``blake3:`` and 64 digits, and the SHA-256 of a single file.
+
+    Of several files, the first is over their names and hashes, and there is no second.
+    ``progress`` hears how many bytes were read since it was last called.
+
+    Raises:
+        CatalogError: a file cannot be read any more.
+    """
+    single = len(entry.files) == 1 and entry.path.name == entry.files[0]
+    if single:
+        content, sha256 = _hashes(entry.path, progress)
+        return "blake3:" + content, sha256
+    home = entry.path if entry.path.is_dir() else entry.path.parent
+    hashed = [[name, _hashes(home / name, progress)[0]] for name in sorted(entry.files)]
+    return "blake3:" + _digest(hashed), ""
+
+
+def find(index: Index, wanted: str) -> list[Entry]:
+    """The entries that a name, a part of its end, a path or a hash means, exact ones first."""
+    path = Path(os.path.abspath(wanted))
+    exact, ends = [], []
+    for entry in index.entries():
+        stem = entry.name.rsplit(".", 1)[0] if entry.path.name in entry.files else entry.name
+        names = (entry.name, stem)
+        if entry.path == path or wanted in (*names, entry.fast, entry.content, entry.sha256):
+            exact.append(entry)
+        elif any(name.endswith("/" + wanted) for name in names):
+            ends.append(entry)
+    return exact or ends
+
+
+def _keeping(entry: Entry, index: Index, before: Mapping[str, str]) -> Entry:
+    """With the hashes of the same contents that the index has already."""
+    old = index.get(entry.path) if before.get(str(entry.path)) == entry.stamp else None
+    if old is None:
+        return entry
+    kept = {"content": old.content, "sha256": entry.sha256 or old.sha256}
+    return Entry(**{**vars(entry), **kept})
+
+
+def _identified(seen: Seen, path: Path, knowledge: Knowledge) -> tuple[Identity, str]:
+    if seen.kind == "folder":
+        folder = read_folder(path)
+        return identify_folder(folder, knowledge), folder.identity()
+    if seen.kind == "file":
+        return identify_file(path, knowledge)
+    tensors: dict[str, TensorInfo] = {}
+    digests = []
+    for name in seen.files:
+        header = read_header(path.parent / name)
+        tensors |= header.tensors
+        digests.append(header.digest)
+    return identify(tensors, knowledge, {}, path.name), _digest(digests)
+
+
+def _blob_hash(path: Path) -> str:
+    """The SHA-256 that a Hugging Face cache names a blob by; "" for any other file."""
+    if not path.is_symlink():
+        return ""
+    name = Path(os.path.realpath(path)).name
+    return name if _SHA256.fullmatch(name) else ""
+
+
+def _hashes(path: Path, progress: Callable[[int], None] | None) -> tuple[str, str]:
+    first, second = blake3.blake3(max_threads=blake3.blake3.AUTO), hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            for chunk in _chunks(file.read):
+                first.update(chunk)
+                second.update(chunk)
+                if progress is not None:
+                    progress(len(chunk))
+    except OSError as error:
+        raise CatalogError(
+            f"{path} cannot be read any more ({error.strerror}). Scan again."
+        ) from error
+    return first.hexdigest(), second.hexdigest()
+
+
+def _chunks(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    while chunk := read(CHUNK):
+        yield chunk
+
+
+def _digest(value: object) -> str:
+    return blake3.blake3(json.dumps(value).encode()).hexdigest()

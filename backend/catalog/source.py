@@ -1,0 +1,214 @@
+"""Models from the files that people have: a folder, a checkpoint in one file, or a file per part.
+
+A file names no classes and holds no config; what it lacks comes from the pack that it is recognised
+by. The result is described in the terms of a model folder, so nothing after this asks which it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import blake3
+
+from backend.catalog.errors import CatalogError
+from backend.catalog.folder import (
+    SAMPLE,
+    Bare,
+    Component,
+    ModelFolder,
+    read_folder,
+    read_json,
+    settings_component,
+)
+from backend.catalog.gguf import read_gguf
+from backend.catalog.header import TensorInfo, read_header
+from backend.catalog.identify import identify_file, precision, shipped_knowledge
+from backend.catalog.match import Match, find_matches
+from backend.catalog.pack import Pack, make_book, packs_folder, read_pack
+
+ENDINGS = (".safetensors", ".gguf")
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a weight file of either format says of itself."""
+
+    path: Path
+    tensors: Mapping[str, TensorInfo]
+    shapes: Mapping[str, tuple[int, ...]]
+    digest: str
+
+
+def read_source(source: str) -> ModelFolder:
+    """The model behind ``Weights.source``: the path of a folder, or what ``ModelFolder.source`` of
+    assembled files gave.
+
+    Raises:
+        CatalogError: a file or folder is missing, broken, or no longer what it was.
+    """
+    if not source.startswith("{"):
+        return read_folder(Path(source))
+    said = json.loads(source)
+    parts = {
+        name: Bare(Path(file), form, prefix) for name, (file, form, prefix) in said["parts"].items()
+    }
+    return _assemble(Path(said["pack"]), parts)
+
+
+def open_model(path: Path) -> ModelFolder:
+    """The model in a folder, or in a single checkpoint file.
+
+    Raises:
+        CatalogError: it is broken, or it is not known what it is.
+    """
+    return open_files([path]) if path.is_file() else read_folder(path)
+
+
+def open_files(paths: Sequence[Path], config: str = "", packs: Path | None = None) -> ModelFolder:
+    """The model that some weight files are together.
+
+    The first file says which model it is, unless ``config`` names a pack; of the others each goes
+    to the part of that model which it fits. ``packs`` is the folder of packs (the shipped ones).
+
+    Raises:
+        CatalogError: a file is broken, unknown, or no part of this model.
+    """
+    home = packs or packs_folder()
+    pack = _pack(home, config) if config else _recognised(home, paths[0])
+    book = make_book([pack])
+    parts: dict[str, Bare] = {}
+    for path in paths:
+        header = _read(path)
+        fitting = find_matches(header.shapes, book)
+        found = _assigned(pack, fitting, parts.keys())
+        if not found:
+            raise CatalogError(
+                f"{path} is no part of {pack.title}. {_said(path, home)} Choose files of one model."
+            )
+        parts |= {
+            name: Bare(path, match.signature.form.name, match.prefix)
+            for name, match in found.items()
+        }
+    return _assemble(home / pack.name, parts)
+
+
+def _pack(home: Path, name: str) -> Pack:
+    if Path(name).name != name or not (home / name / "model_index.json").is_file():
+        known = sorted(p.parent.name for p in home.glob("*/model_index.json"))
+        raise CatalogError(f"There is no config {name!r}. Choose one of {', '.join(known)}.")
+    return read_pack(home / name)
+
+
+def _recognised(home: Path, path: Path) -> Pack:
+    knowledge = shipped_knowledge(home)
+    found, _ = identify_file(path, knowledge)
+    pack = knowledge.book.packs.get(found.pack)
+    if found.kind not in ("checkpoint", "denoiser") or pack is None:
+        raise CatalogError(
+            f"{path} names no model that could be run: {found.sentence} Choose a checkpoint, or "
+            "the file of a denoiser first."
+        )
+    if not (home / pack.name / "model_index.json").is_file():
+        raise CatalogError(
+            f"{path} is {found.sentence} Weft has no config for it; choose a folder in the "
+            "diffusers layout instead."
+        )
+    return pack
+
+
+def _said(path: Path, home: Path) -> str:
+    return identify_file(path, shipped_knowledge(home))[0].sentence
+
+
+def _read(path: Path) -> _Header:
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic == b"GGUF":
+        found = read_gguf(path)
+        return _Header(path, found.tensors, found.shapes, found.digest)
+    header = read_header(path)
+    shapes = {name: info.shape for name, info in header.tensors.items()}
+    return _Header(path, header.tensors, shapes, header.digest)
+
+
+def _assigned(pack: Pack, matches: Sequence[Match], taken: Any) -> dict[str, Match]:
+    """The parts that a file stands for: each group of tensors goes to one part that is still free,
+    in the pack's order, under the prefix that the pack expects there if there are several."""
+    order = [part.part for part in pack.parts]
+    found: dict[str, Match] = {}
+    used: set[str] = set()
+
+    def rank(match: Match) -> tuple[bool, int, int]:
+        part = match.signature.part.part
+        expected = match.prefix in pack.prefixes(part)
+        return not expected, -match.signature.size, order.index(part)
+
+    for match in sorted(matches, key=rank):
+        part = match.signature.part.part
+        if part not in found and part not in taken and not match.names & used:
+            found[part] = match
+            used |= match.names
+    return found
+
+
+def _assemble(home: Path, parts: Mapping[str, Bare]) -> ModelFolder:
+    pack = read_pack(home)
+    index = read_json(home / "model_index.json")
+    tokenizers = home.parent.parent / "tokenizers"
+    components: dict[str, Component] = {}
+    for name, entry in index.items():
+        if not isinstance(entry, list) or len(entry) != 2 or entry[1] is None:
+            continue
+        library, kind = str(entry[0]), str(entry[1])
+        if name in pack.tokenizers:
+            if given := pack.tokenizers[name]:
+                components[name] = settings_component(tokenizers / given, name, library, kind)
+        elif name in parts:
+            components[name] = _weighed(home, name, (library, kind), parts[name])
+        else:
+            components[name] = settings_component(home / name, name, library, kind)
+    settings = {
+        k: v for k, v in index.items()
+        if not k.startswith("_") and isinstance(v, str | int | float | bool)
+    }  # fmt: skip
+    files = {name: [str(bare.file), bare.form, bare.prefix] for name, bare in parts.items()}
+    first = next(iter(parts.values())).file
+    return ModelFolder(
+        first, str(index.get("_class_name", "")), MappingProxyType(components), settings,
+        json.dumps({"pack": str(home), "parts": files}, sort_keys=True),
+    )  # fmt: skip
+
+
+def _weighed(home: Path, name: str, kind: tuple[str, str], bare: Bare) -> Component:
+    header = _read(bare.file)
+    own = {
+        key[len(bare.prefix) :]: info
+        for key, info in header.tensors.items()
+        if key.startswith(bare.prefix)
+    }
+    stat = bare.file.stat()
+    facts = [bare.file.name, stat.st_size, stat.st_mtime_ns, header.digest, bare.form, bare.prefix]
+    settings = settings_component(home / name, name, *kind)
+    sizes: Counter[str] = Counter()
+    for info in own.values():
+        sizes[info.dtype] += info.nbytes
+    shapes = {key: header.shapes[bare.prefix + key] for key in own}
+    return Component(
+        name, *kind, settings.config, settings.path, (str(bare.file), *settings.files),
+        precision(own), sum(sizes.values()), sum(_count(s) for s in shapes.values()),
+        MappingProxyType({k: shapes[k] for k in sorted(shapes)[:SAMPLE]}),
+        blake3.blake3(json.dumps([facts, settings.fast]).encode()).hexdigest(), bare,
+    )  # fmt: skip
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    total = 1
+    for side in shape:
+        total *= side
+    return total

@@ -1,0 +1,331 @@
+"""Scans of real folders: what is found, what is left alone, and what a second scan does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend.catalog import scan as module
+from backend.catalog.errors import CatalogError
+from backend.catalog.identify import Knowledge, shipped_knowledge
+from backend.catalog.index import Entry, Index, opened
+from backend.catalog.pack import make_book
+from backend.catalog.roots import Root, read_folders, root_of, write_folders
+from backend.catalog.scan import Scanned, content_of, find, scan
+from tests.backend.catalog.headers import filled, gguf, safetensors, sparse
+
+KNOWLEDGE = shipped_knowledge()
+FLUX = next(s for s in KNOWLEDGE.book.signatures if s.pack.name == "flux-dev").form
+
+
+@pytest.fixture
+def index(tmp_path: Path):
+    with Index(tmp_path / "index.sqlite") as found:
+        yield found
+
+
+def run(index: Index, *roots: Root) -> tuple[Scanned, dict[str, Entry]]:
+    done = scan(roots, index, KNOWLEDGE)
+    return done, {entry.name: entry for entry in index.entries()}
+
+
+def folder_model(root: Path) -> None:
+    """A diffusers folder of one sharded network."""
+    net = root / "transformer"
+    shapes = list(filled(FLUX).items())
+    shard = "diffusion_pytorch_model-0000{}-of-00002.safetensors"
+    for number, part in enumerate((shapes[::2], shapes[1::2]), 1):
+        safetensors(net / shard.format(number), dict(part))
+    places = {key: shard.format(1 + i % 2) for i, (key, _) in enumerate(shapes)}
+    listed = json.dumps({"weight_map": places})
+    (net / "diffusion_pytorch_model.safetensors.index.json").write_text(listed)
+    (net / "config.json").write_text("{}")
+    index = {"_class_name": "FluxPipeline", "transformer": ["diffusers", "FluxTransformer2DModel"]}
+    (root / "model_index.json").write_text(json.dumps(index))
+
+
+def test_a_comfyui_folder_is_scanned_in_its_models(tmp_path: Path, index: Index) -> None:
+    comfy = tmp_path / "ComfyUI"
+    safetensors(comfy / "models/unet/flux1-dev.safetensors", filled(FLUX), "F8_E4M3")
+    gguf(comfy / "models/unet/flux1-dev-Q4_K.gguf", filled(FLUX))
+    safetensors(comfy / "models/embeddings/style.safetensors", {"emb_params": (2, 768)})
+    safetensors(comfy / "output/not-a-model.safetensors", {"emb_params": (2, 768)})
+    (comfy / "models/unet/put_models_here").write_text("")
+    done, found = run(index, root_of(comfy))
+    assert set(found) == {
+        "unet/flux1-dev.safetensors",
+        "unet/flux1-dev-Q4_K.gguf",
+        "embeddings/style.safetensors",
+    }
+    assert (done.new, done.same, done.gone, done.broken) == (3, 0, 0, 0)
+    identity = found["unet/flux1-dev.safetensors"].identity
+    assert identity is not None
+    assert (identity.family, identity.precision) == ("flux", "F8_E4M3")
+    assert found["unet/flux1-dev.safetensors"].fast.startswith("fast:")
+
+
+def test_an_invokeai_folder_is_scanned_in_its_models(tmp_path: Path, index: Index) -> None:
+    root = tmp_path / "invokeai"
+    (root / "models").mkdir(parents=True)
+    (root / "invokeai.yaml").write_text("")
+    folder_model(root / "models/flux/main/dev")
+    safetensors(root / "models/3f2a/lora.safetensors", {"emb_params": (2, 768)})
+    _, found = run(index, root_of(root))
+    assert set(found) == {"flux/main/dev", "3f2a/lora.safetensors"}
+
+
+def hub(root: Path, blob: str = "a" * 64) -> Path:
+    """A Hugging Face cache with one repository: links in a snapshot to blobs."""
+    repository = root / "models--org--name"
+    snapshot = repository / "snapshots" / "c0ffee"
+    snapshot.mkdir(parents=True)
+    safetensors(repository / "blobs" / blob, filled(FLUX))
+    (snapshot / "flux1-dev.safetensors").symlink_to(f"../../blobs/{blob}")
+    return snapshot
+
+
+def test_a_hugging_face_cache_is_followed_to_its_own_blobs_only(tmp_path, index) -> None:
+    snapshot = hub(tmp_path / "hub")
+    outside = safetensors(tmp_path / "secret.safetensors", {"emb_params": (2, 768)})
+    (snapshot / "out.safetensors").symlink_to(outside)
+    other = safetensors(tmp_path / "hub/models--a--b/blobs" / ("b" * 64), {"emb_params": (2, 768)})
+    (snapshot / "other.safetensors").symlink_to(other)
+    done, found = run(index, root_of(tmp_path))
+    good = found["org/name/flux1-dev.safetensors"]
+    assert good.identity is not None
+    assert good.identity.family == "flux"
+    assert good.sha256 == "a" * 64
+    for name in ("out", "other"):
+        assert "links are not followed" in found[f"org/name/{name}.safetensors"].problem
+    assert done.broken == 2
+
+
+def test_links_elsewhere_are_told_and_not_followed(tmp_path: Path, index: Index) -> None:
+    root = tmp_path / "models"
+    outside = safetensors(tmp_path / "away/w.safetensors", {"emb_params": (2, 768)})
+    root.mkdir()
+    (root / "w.safetensors").symlink_to(outside)
+    (root / "folder").symlink_to(tmp_path / "away")
+    (root / "loop").symlink_to(root)
+    _, found = run(index, Root(root))
+    assert list(found) == ["w.safetensors"]
+    assert "weft models add" in found["w.safetensors"].problem
+    assert found["w.safetensors"].identity is None
+
+
+def test_a_second_scan_opens_nothing(tmp_path, index, monkeypatch) -> None:
+    folder_model(tmp_path / "models/flux")
+    safetensors(tmp_path / "models/a.safetensors", {"emb_params": (2, 768)})
+    sparse(tmp_path / "models/broken.safetensors", b"nonsense", 0)
+    first, _ = run(index, Root(tmp_path / "models"))
+    monkeypatch.setattr(module, "examine", None)
+    second, found = run(index, Root(tmp_path / "models"))
+    assert (first.new, first.broken) == (3, 1)
+    assert (second.new, second.same, second.gone, second.broken) == (0, 3, 0, 1)
+    assert found["flux"].identity is not None
+
+
+def test_what_changed_is_read_again_and_what_has_gone_is_forgotten(tmp_path, index) -> None:
+    root = tmp_path / "models"
+    path = safetensors(root / "a.safetensors", {"emb_params": (2, 768)})
+    safetensors(root / "b.safetensors", {"emb_params": (2, 768)})
+    _, before = run(index, Root(root))
+    index.keep_hash(before["a.safetensors"], content="blake3:1")
+    assert index.get(path).content == "blake3:1"
+    safetensors(path, {"emb_params": (9, 1024)})
+    (root / "b.safetensors").unlink()
+    done, found = run(index, Root(root))
+    assert (done.new, done.same, done.gone) == (1, 0, 1)
+    assert found["a.safetensors"].identity.family == "sd2"
+    assert found["a.safetensors"].content == ""
+    assert found["a.safetensors"].fast != before["a.safetensors"].fast
+
+
+def test_a_file_inside_a_model_folder_that_changes_changes_the_folder(tmp_path, index) -> None:
+    folder_model(tmp_path / "models/flux")
+    _, before = run(index, Root(tmp_path / "models"))
+    assert before["flux"].identity.pack == "flux-dev"
+    config = tmp_path / "models/flux/transformer/config.json"
+    config.write_text('{"num_layers": 19}')
+    done, found = run(index, Root(tmp_path / "models"))
+    assert done.new == 1
+    assert found["flux"].fast != before["flux"].fast
+
+
+def test_other_knowledge_tells_everything_anew_and_keeps_hashes(tmp_path, index) -> None:
+    safetensors(tmp_path / "models/a.safetensors", filled(FLUX))
+    scan((Root(tmp_path / "models"),), index, Knowledge(make_book(())))
+    (entry,) = index.entries()
+    assert entry.identity.kind == "unknown"
+    index.keep_hash(entry, content="blake3:1")
+    done, found = run(index, Root(tmp_path / "models"))
+    assert done.new == 1
+    assert found["a.safetensors"].identity.family == "flux"
+    assert found["a.safetensors"].content == "blake3:1"
+
+
+def test_shards_are_one_model_and_a_missing_one_is_told(tmp_path: Path, index: Index) -> None:
+    shapes = list(filled(FLUX).items())
+    for number in (1, 2, 3):
+        safetensors(
+            tmp_path / f"m/net-0000{number}-of-00003.safetensors", dict(shapes[number - 1 :: 3])
+        )
+    _, found = run(index, Root(tmp_path / "m"))
+    (entry,) = found.values()
+    assert entry.identity.pack == "flux-dev"
+    assert len(entry.files) == 3
+    (tmp_path / "m/net-00002-of-00003.safetensors").unlink()
+    _, found = run(index, Root(tmp_path / "m"))
+    assert "only 2 of 3 shards of net" in next(iter(found.values())).problem
+
+
+def test_a_piece_of_a_gguf_file_is_told(tmp_path: Path, index: Index) -> None:
+    gguf(tmp_path / "m/net-00001-of-00002.gguf", filled(FLUX))
+    _, found = run(index, Root(tmp_path / "m"))
+    assert "one of 2 pieces" in found["net-00001-of-00002.gguf"].problem
+
+
+def test_every_broken_file_is_an_entry_with_its_reason(tmp_path: Path, index: Index) -> None:
+    root = tmp_path / "models"
+    good = safetensors(root / "good.safetensors", filled(FLUX))
+    start = good.read_bytes()[:2000]
+    sparse(root / "cut.safetensors", start, 0)
+    sparse(root / "empty.safetensors", b"", 0)
+    sparse(root / "lying.gguf", b"GGUF\x03\0\0\0" + b"\xff" * 16, 0)
+    sparse(root / "old.ckpt", b"PK\x03\x04\x00\x00\x08\x08" + bytes(40), 0)
+    sparse(root / "folder/model_index.json", b"{", 0)
+    (root / "a-folder.safetensors").mkdir()
+    os.mkfifo(root / "pipe.safetensors")
+    done, found = run(index, Root(root))
+    assert found.pop("good.safetensors").problem == ""
+    assert {name: entry.problem for name, entry in found.items() if not entry.problem} == {}
+    assert "cut short" in found["cut.safetensors"].problem
+    assert "cut short" in found["empty.safetensors"].problem
+    assert "claims" in found["lying.gguf"].problem
+    assert "pickle" in found["old.ckpt"].problem
+    assert "not valid JSON" in found["folder"].problem
+    assert len(found) == done.broken == 5
+
+
+def test_a_name_that_is_not_utf_8_and_a_closed_folder_are_troubles(tmp_path, index) -> None:
+    root = tmp_path / "models"
+    root.mkdir()
+    with open(os.fsencode(root) + b"/\xff.safetensors", "wb") as file:
+        file.write(b"")
+    safetensors(root / "good.safetensors", filled(FLUX))
+    done, found = run(index, Root(root), Root(tmp_path / "not-there"))
+    assert list(found) == ["good.safetensors"]
+    assert len(done.troubles) == 1
+    assert "not UTF-8" in done.troubles[0]
+
+
+def test_nested_roots_list_a_model_once(tmp_path: Path, index: Index) -> None:
+    safetensors(tmp_path / "a/b/w.safetensors", filled(FLUX))
+    done, found = run(index, Root(tmp_path / "a"), Root(tmp_path / "a/b"))
+    assert list(found) == ["b/w.safetensors"]
+    assert done.new == 1
+
+
+def test_the_full_hash_is_that_of_the_contents(tmp_path: Path, index: Index) -> None:
+    path = safetensors(tmp_path / "m/w.safetensors", {"emb_params": (2, 768)})
+    folder_model(tmp_path / "m/flux")
+    for shard in (tmp_path / "m/flux/transformer").glob("*.safetensors"):
+        safetensors(shard, {f"x{shard.name[-17]}": (2,)})
+    _, found = run(index, Root(tmp_path / "m"))
+    read: list[int] = []
+    _, sha256 = content_of(found["w.safetensors"], read.append)
+    assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert sum(read) == path.stat().st_size
+    whole, none = content_of(found["flux"])
+    assert whole.startswith("blake3:")
+    assert none == ""
+    (tmp_path / "m/flux/transformer/config.json").write_text("[]")
+    assert content_of(found["flux"])[0] != whole
+    path.unlink()
+    with pytest.raises(CatalogError, match="cannot be read any more"):
+        content_of(found["w.safetensors"])
+
+
+def test_a_hash_of_a_file_that_changed_meanwhile_is_not_kept(tmp_path, index) -> None:
+    safetensors(tmp_path / "m/w.safetensors", {"emb_params": (2, 768)})
+    _, found = run(index, Root(tmp_path / "m"))
+    stale = replace(found["w.safetensors"], stamp="1:1")
+    assert not index.keep_hash(stale, content="blake3:old")
+    assert index.get(stale.path).content == ""
+
+
+def test_models_are_found_by_name_by_its_end_by_path_and_by_hash(tmp_path, index) -> None:
+    path = safetensors(tmp_path / "m/loras/style.safetensors", {"emb_params": (2, 768)})
+    safetensors(tmp_path / "m/other/style.safetensors", {"emb_params": (3, 768)})
+    _, found = run(index, Root(tmp_path / "m"))
+    entry = found["loras/style.safetensors"]
+    assert index.keep_hash(entry, content="blake3:abc")
+    for wanted in ("loras/style.safetensors", "loras/style", str(path), entry.fast, "blake3:abc"):
+        assert [each.path for each in find(index, wanted)] == [path]
+    assert len(find(index, "style")) == 2
+    assert find(index, "yle") == []
+
+
+def test_two_scans_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    safetensors(tmp_path / "m/w.safetensors", filled(FLUX))
+    with Index(tmp_path / "i.sqlite") as one, Index(tmp_path / "i.sqlite") as two:
+        scan((Root(tmp_path / "m"),), one, KNOWLEDGE)
+        assert scan((Root(tmp_path / "m"),), two, KNOWLEDGE).same == 1
+
+
+def test_an_index_of_another_format_is_made_anew_and_a_broken_one_told(tmp_path: Path) -> None:
+    path = tmp_path / "i.sqlite"
+    with Index(path) as index:
+        index._db.execute("PRAGMA user_version = 99")
+    with Index(path) as index:
+        assert index.stamps() == {}
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(CatalogError, match=r"i\.sqlite cannot be opened.*Delete"), opened(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "# mine\n[look]\ntheme = 'dark'",
+        "[models]\nfolders = ['/old',\n  '/older']  # two\nkeep = 1\n\n[look]\ntheme = 1\n",
+        "[look]\na = 1\n[models] # here\nkeep = 2\n[more]\nfolders = [1]\n",
+    ],
+)
+def test_folders_are_written_and_all_else_is_kept(tmp_path: Path, before: str) -> None:
+    settings = tmp_path / "weft/settings.toml"
+    settings.parent.mkdir()
+    settings.write_text(before)
+    write_folders(settings, [Path("/data/Comfy UI"), Path('/ä\\"b')])
+    assert read_folders(settings) == (Path("/data/Comfy UI"), Path('/ä\\"b'))
+    for line in before.splitlines():
+        if "old" not in line:
+            assert line in settings.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[models", "cannot be read"),
+        ("[models]\nfolders = 'x'", "list of paths"),
+        ("models = 3", "list of paths"),
+        ("[models]\nfolders = ['x']", "no absolute path"),
+    ],
+)
+def test_settings_that_are_wrong_are_told(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "s.toml").write_text(text)
+    with pytest.raises(CatalogError, match=message):
+        read_folders(tmp_path / "s.toml")
+
+
+def test_settings_that_cannot_be_edited_say_what_to_write(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text("models = {keep = 1}\n")
+    with pytest.raises(CatalogError, match=r'by hand: folders = \["/x"\]'):
+        write_folders(tmp_path / "s.toml", [Path("/x")])
+    assert (tmp_path / "s.toml").read_text() == "models = {keep = 1}\n"
