@@ -1,0 +1,1 @@
+"""Where methods reach into a network: attention at its sites, and what looks on."""
