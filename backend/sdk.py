@@ -17,7 +17,7 @@ type; all ``T`` of a node agree. Named outputs are a ``NamedTuple``.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
@@ -28,10 +28,13 @@ from backend.graph.signature import Kind, Range, read_signature
 from backend.graph.spec import Lane, NodeSpec
 from backend.values import (
     VAE,
+    Audio,
     Color,
     Conditioning,
+    FrameDepth,
     Guider,
     Image,
+    LanguageModel,
     Latent,
     Mask,
     Model,
@@ -39,11 +42,13 @@ from backend.values import (
     Schedule,
     Solver,
     TextEncoder,
+    Video,
     Weights,
 )
 
 __all__ = [
     "VAE",
+    "Audio",
     "Cancelled",
     "Color",
     "ColorParam",
@@ -53,8 +58,10 @@ __all__ = [
     "Facts",
     "FilePath",
     "FolderPath",
+    "FrameDepth",
     "Guider",
     "Image",
+    "LanguageModel",
     "Latent",
     "Lookup",
     "Mask",
@@ -73,6 +80,7 @@ __all__ = [
     "T",
     "TextEncoder",
     "UserError",
+    "Video",
     "facts_of",
     "node",
 ]
@@ -100,7 +108,7 @@ ScalarList: TypeAlias = Annotated[tuple[float, ...], Kind("values")]
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A file that was written: its path below the output folder, and its content hash."""
+    """A file or folder that was written: its path below the output folder, and its content hash."""
 
     path: str
     hash: str
@@ -110,10 +118,18 @@ class Lookup(Protocol):
     """What a facts hook may ask about the outside: headers only, and only of granted files."""
 
     def model(self, ref: str) -> Any | None:
-        """The header facts of a model folder, or ``None`` when nothing is known of it.
+        """The header facts of a model folder or checkpoint, or ``None`` when nothing is known of it.
 
         Raises:
-            UserError: the folder is missing, not granted or broken; let it pass.
+            UserError: it is missing, not granted or broken; let it pass.
+        """
+
+    def model_files(self, refs: Sequence[str], config: str) -> Any | None:
+        """The header facts of weight files that are one model together; ``config`` names its pack,
+        "" lets the first file decide. ``None`` when nothing is known.
+
+        Raises:
+            UserError: one is missing, not granted, broken or strange to the model; let it pass.
         """
 
     def image(self, path: str) -> Facts | None:
@@ -132,6 +148,9 @@ class Context(Protocol):
 
     def progress(self, done: float, total: float) -> None:
         """Say how far the node is."""
+
+    def note(self, text: str) -> None:
+        """Tell the user a sentence while the node goes on, such as what it left out."""
 
     def preview(self, image: Image) -> None:
         """Show an intermediate picture."""
@@ -159,6 +178,28 @@ class Context(Protocol):
 
         Raises:
             UserError: the name leaves the output folder, or the file cannot be written.
+        """
+
+    def save_folder(
+        self,
+        name: str,
+        write: Callable[[Path, Mapping[str, Any]], None],
+        *,
+        overwrite: str = "number",
+    ) -> Saved:
+        """Write one output folder, whole or not at all; ``write`` fills an empty temporary one.
+
+        As ``save``, but ``overwrite`` is ``number`` or ``refuse``: no folder is ever replaced.
+        """
+
+    def spool(self, frames: Iterable[Image], rate: float, depth: FrameDepth = "16") -> Video:
+        """Put frames, as they come, in a file of the cache folder: the video of them.
+
+        ``frames`` are batches of one size; only one batch is held at a time. The file lives as
+        long as somebody holds the video.
+
+        Raises:
+            UserError: there are none, sizes differ, or the cache folder is full.
         """
 
     def model_folder(self, ref: str) -> Path:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 
 from backend.diffusion.inpaint import latent_mask
+from backend.models.agree import same_latent_space
 from backend.models.explain import explained
 from backend.models.family import describe, family_of
+from backend.models.preview import learn
+from backend.models.tiling.tiles import Coding
 from backend.sdk import (
     VAE,
     Context,
@@ -23,6 +27,9 @@ from backend.sdk import (
     facts_of,
     node,
 )
+
+TileSize: TypeAlias = Annotated[int, Range(0, 8192, 64)]
+Overlap: TypeAlias = Annotated[int, Range(8, 1024, 8)]
 
 
 @node(category="Latent", aliases=("size", "width", "height"))
@@ -72,6 +79,8 @@ def vae_encode(
     image: Image,
     posterior: Literal["mean", "sample"] = "mean",
     seed: SeedParam = 0,
+    tile: TileSize = 0,
+    overlap: Overlap = 64,
 ) -> Latent:
     """Encode pictures into the latents of a VAE.
 
@@ -79,11 +88,17 @@ def vae_encode(
     with `seed`. Width and height must be multiples of what the model takes (16 for a Flux);
     grey becomes RGB and alpha is left out, so lay the picture over a background first.
 
+    `tile` above 0 encodes in squares of that many pixels, which share `overlap` pixels with their
+    neighbours and are blended there: the device then needs the memory of one square.
+
     Example: load_image -> resize(width=128, height=128) -> vae_encode -> sample(denoise=0.6).
     """
     with explained():
         drawn = seed if posterior == "sample" else None
-        return family_of(vae).encode_image(vae, image, ctx.load, ctx.device, drawn)
+        coding = Coding(tile, overlap, told=_told(ctx))
+        latent = family_of(vae).encode_image(vae, image, ctx.load, ctx.device, drawn, coding)
+        learn(vae, latent.samples, image, ctx.load)
+        return latent
 
 
 @vae_encode.facts
@@ -106,14 +121,25 @@ def _(p: Any, vae: Facts | None, image: Facts | None) -> Facts:
 def _(p: Any, vae: Facts | None, image: Facts | None) -> int:
     if vae is None or image is None:
         return 0
-    return (vae.pixel_bytes or 0) * (image.width or 0) * (image.height or 0)
+    side = p.tile or 1 << 30
+    return (vae.pixel_bytes or 0) * min(image.width or 0, side) * min(image.height or 0, side)
 
 
 @node(category="Latent", title="VAE decode", lane="device", aliases=("latent to image",))
-def vae_decode(ctx: Context, vae: VAE, latent: Latent) -> Image:
+def vae_decode(
+    ctx: Context,
+    vae: VAE,
+    latent: Latent,
+    tile: TileSize = 0,
+    overlap: Overlap = 64,
+    wide: bool = False,
+) -> Image:
     """Decode latents into pictures, one after the other, in sRGB and clipped to 0..1.
 
-    The VAE must speak the latent's space.
+    The VAE must speak the latent's space. `tile` above 0 decodes in squares of that many pixels,
+    which share `overlap` pixels with their neighbours and are blended there. The device then needs
+    the memory of one square, and colours stay those of the whole, since all squares are normed
+    together. `wide` keeps values below 0 and above 1 that a grading may bring back.
 
     Example: sample -> vae_decode -> save_image.
     """
@@ -123,11 +149,15 @@ def vae_decode(ctx: Context, vae: VAE, latent: Latent) -> Image:
             "of the model that made the latent."
         )
     with explained():
-        return family_of(vae).decode_latent(vae, latent, ctx.load, ctx.device)
+        coding = Coding(tile, overlap, wide, _told(ctx))
+        image = family_of(vae).decode_latent(vae, latent, ctx.load, ctx.device, coding)
+        learn(vae, latent.samples, image, ctx.load)
+        return image
 
 
 @vae_decode.facts
 def _(p: Any, vae: Facts | None, latent: Facts | None) -> Facts:
+    same_latent_space(latent, vae)
     factor = vae.factor if vae is not None else None
     return facts_of(
         "Image",
@@ -142,8 +172,9 @@ def _(p: Any, vae: Facts | None, latent: Facts | None) -> Facts:
 def _(p: Any, vae: Facts | None, latent: Facts | None) -> int:
     if vae is None or latent is None:
         return 0
-    side = vae.factor or 0
-    return (vae.pixel_bytes or 0) * (latent.width or 0) * (latent.height or 0) * side * side
+    factor, side = vae.factor or 0, p.tile or 1 << 30
+    width, height = (latent.width or 0) * factor, (latent.height or 0) * factor
+    return (vae.pixel_bytes or 0) * min(width, side) * min(height, side)
 
 
 @node(category="Latent", title="In-paint mask", aliases=("inpaint", "mask latent", "noise mask"))
@@ -178,3 +209,13 @@ def _(p: Any, latent: Facts | None, mask: Facts | None) -> Facts:
 def _scaled(image: Facts | None, side: str, factor: int | None) -> int | None:
     size = getattr(image, side) if image is not None else None
     return size // factor if size and factor else None
+
+
+def _told(ctx: Context) -> Callable[[int, int], None]:
+    """Tell a context of every tile; a cancelled run stops there."""
+
+    def told(done: int, total: int) -> None:
+        ctx.check()
+        ctx.progress(done, total)
+
+    return told

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import read_folder
+from backend.catalog.source import open_files, open_model
 from backend.models.explain import explained
 from backend.models.family import References, families, read_facts, recognise, references
-from backend.sdk import VAE, Context, Facts, Model, ModelRef, TextEncoder, facts_of, node
+from backend.sdk import (
+    VAE,
+    Context,
+    Facts,
+    Model,
+    ModelRef,
+    TextEncoder,
+    UserError,
+    facts_of,
+    node,
+)
 
 
 class LoadedModel(NamedTuple):
@@ -23,9 +34,10 @@ class LoadedModel(NamedTuple):
 def load_model(ctx: Context, model: ModelRef = "primer") -> LoadedModel:
     """Name a model: its denoiser, its text encoder and its VAE.
 
-    `model` is `primer`, the model that comes with Weft, or a folder in the diffusers layout (the
-    one that holds `model_index.json`). Nothing is loaded yet: the three outputs are references,
-    and only the parts that a run needs are read. Weights are read from safetensors only.
+    `model` is `primer`, the model that comes with Weft, a folder in the diffusers layout (the one
+    that holds `model_index.json`), or a checkpoint that has all parts in one file. Nothing is
+    loaded yet: the three outputs are references, and only the parts that a run needs are read.
+    Weights are read from safetensors and GGUF only.
 
     Example: load_model -> encode_text -> sample -> vae_decode -> save_image.
     """
@@ -56,6 +68,48 @@ def load_text_encoder(ctx: Context, model: ModelRef = "primer") -> TextEncoder:
     return _open(ctx, model).text
 
 
+@node(
+    category="Model",
+    title="Load model files",
+    aliases=("unet loader", "diffusion model", "gguf", "dual clip", "split files"),
+)
+def load_model_files(
+    ctx: Context,
+    denoiser: ModelRef = "",
+    text_encoder: ModelRef = "",
+    text_encoder_2: ModelRef = "",
+    text_encoder_3: ModelRef = "",
+    vae: ModelRef = "",
+    second: ModelRef = "",
+    config: str = "",
+) -> LoadedModel:
+    """Name a model whose parts lie in files of their own, as safetensors or GGUF.
+
+    The `denoiser` (transformer or UNet) says which model it is; each other file goes to the part
+    that it fits, in whatever order they are given. `second` is the low-noise expert of a Wan 2.2.
+    Leave out what you do not need: only a run that asks for a missing part says so. Some models
+    differ in nothing that a file tells (FLUX.1 dev and Kontext): name the right one in `config`.
+
+    Example: load_model_files(denoiser="flux1-dev-Q4_K_S.gguf", text_encoder="clip_l.safetensors",
+    text_encoder_2="t5xxl_fp8.safetensors", vae="ae.safetensors") -> encode_text -> sample.
+    """
+    given = (denoiser, second, text_encoder, text_encoder_2, text_encoder_3, vae)
+    refs = [ref for ref in given if ref]
+    if not denoiser:
+        raise UserError("No file is chosen for the denoiser. Name one: it says which model it is.")
+    with explained():
+        folder = open_files([ctx.model_folder(ref) for ref in refs], config)
+        found = references(folder, recognise(folder, families()))
+    return LoadedModel(found.model, found.text, found.vae)
+
+
+@load_model_files.facts
+def _(p: Any) -> dict[str, Facts]:
+    given = (p.denoiser, p.second, p.text_encoder, p.text_encoder_2, p.text_encoder_3, p.vae)
+    refs = [ref for ref in given if ref]
+    return model_facts(lambda: p.lookup.model_files(refs, p.config) if refs else None)
+
+
 @load_model.facts
 def _(p: Any) -> dict[str, Facts]:
     return link_facts(p.lookup, p.model)
@@ -73,8 +127,13 @@ def _(p: Any) -> Facts:
 
 def link_facts(lookup: Any, ref: str) -> dict[str, Facts]:
     """Facts of a model's three links from its headers; only their types where it is unknown."""
+    return model_facts(lambda: lookup.model(ref))
+
+
+def model_facts(look: Callable[[], Any]) -> dict[str, Facts]:
+    """Facts of the three links of what ``look`` finds; only their types where it is unknown."""
     bare = {"model": "Model", "text_encoder": "TextEncoder", "vae": "VAE"}
-    folder = lookup.model(ref)
+    folder = look()
     try:
         if folder is None:
             return {name: facts_of(kind) for name, kind in bare.items()}
@@ -83,7 +142,10 @@ def link_facts(lookup: Any, ref: str) -> dict[str, Facts]:
     except CatalogError:  # the checks name what is wrong with the model; here it is just unknown
         return {name: facts_of(kind) for name, kind in bare.items()}
     geometry, roles = said.geometry, family.card.roles
-    grid = {"factor": geometry.factor, "channels": geometry.channels, "patch": geometry.patch}
+    grid = {
+        "factor": geometry.factor, "channels": geometry.channels, "patch": geometry.patch,
+        "frame_factor": geometry.frame_factor,
+    }  # fmt: skip
 
     def known(kind: str, parts: tuple[str, ...], **more: Any) -> Facts:
         size = sum(folder.components[n].nbytes for n in parts if n in folder.components)
@@ -102,5 +164,5 @@ def link_facts(lookup: Any, ref: str) -> dict[str, Facts]:
 
 def _open(ctx: Context, ref: str) -> References:
     with explained():
-        folder = read_folder(ctx.model_folder(ref))
+        folder = open_model(ctx.model_folder(ref))
         return references(folder, recognise(folder, families()))

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from backend.diffusion.mix import semantic_mix as mix_layout
 from backend.diffusion.schedule import schedule_kinds
 from backend.diffusion.solver import solver_kinds
+from backend.models.agree import same_latent_space, same_text_space
 from backend.models.explain import explained
+from backend.models.pipelines.reference import whole_sentence
 from backend.models.run import denoise as run_sampler
 from backend.models.run import find_noise
 from backend.sdk import (
@@ -23,6 +25,7 @@ from backend.sdk import (
     Schedule,
     SeedParam,
     Solver,
+    UserError,
     facts_of,
     node,
 )
@@ -213,21 +216,28 @@ def _(
     latent: Facts | None,
     negative: Facts | None = None,
 ) -> Facts:
+    if model is not None and (said := whole_sentence(model.family or "")):
+        raise UserError(said)
+    same_latent_space(latent, model)
+    same_text_space(model, (positive, negative))
     return _sampled(latent)
 
 
 @sample_with_parts.facts
-def _(p: Any, latent: Facts | None, **others: Facts | None) -> Facts:
+def _(p: Any, latent: Facts | None, guider: Facts | None = None, **others: Facts | None) -> Facts:
+    same_latent_space(latent, guider)
     return (latent or facts_of("Latent")).but(noise=None)
 
 
 @semantic_mix.facts
 def _(p: Any, guider: Facts | None, layout: Facts | None) -> Facts:
+    same_latent_space(layout, guider)
     return _sampled(layout)
 
 
 @invert_latent.facts
-def _(p: Any, latent: Facts | None, **others: Facts | None) -> Facts:
+def _(p: Any, latent: Facts | None, guider: Facts | None = None, **others: Facts | None) -> Facts:
+    same_latent_space(latent, guider)
     return (latent or facts_of("Latent")).but(noise=None)
 
 

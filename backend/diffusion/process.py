@@ -27,6 +27,10 @@ class Process:
     0; ``shift`` is then laid over them, and ``spacing``, if it names a kind of schedule, places as
     many levels anew between the ends of that. ``ends`` is ``(highest, lowest)`` sigma for
     schedules that place levels themselves; ``None`` takes the first and last of the shifted grid.
+    ``full`` says that a run without a picture begins with the path's whole variance, as if some
+    picture were in it, and not with the noise's share of it alone.
+    ``handovers`` are the levels below which another expert takes over, descending; one network
+    has none. ``patch`` cells a side are one token, for guidance that looks at tokens.
     """
 
     path: Path
@@ -35,6 +39,13 @@ class Process:
     shift: Shift = field(default_factory=Shift)
     ends: tuple[float, float] | None = None
     spacing: str = ""
+    handovers: tuple[float, ...] = ()
+    full: bool = True
+    patch: int = 1
+
+    def begin(self, eps: Tensor, sigma: float) -> Tensor:
+        """What a run at ``sigma`` starts from when there is no picture."""
+        return self.path.start(eps, sigma) if self.full else self.path.scales(sigma)[1] * eps
 
     def native(self, steps: int, tokens: int) -> list[float]:
         """The model's ``steps`` shifted levels for ``tokens`` image tokens, without the 0."""
@@ -64,8 +75,9 @@ class Denoiser(Protocol):
         A conditioning of one entry serves all samples. What comes back is handed to the call.
 
         Raises:
-            DiffusionError: a conditioning has neither one nor ``count`` entries, or they differ in
-                a way that cannot share a batch.
+            UnequalTexts: they differ in a way that cannot share a batch; then they are asked for
+                one by one.
+            DiffusionError: a conditioning has neither one nor ``count`` entries.
         """
 
     def __call__(self, x: Tensor, sigma: float, prepared: Any) -> Tensor:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backend.diffusion.around import Around, Moment
 from backend.diffusion.edit import Edit, EditMaker, Start
-from backend.diffusion.errors import DiffusionError
+from backend.diffusion.errors import DiffusionError, UnequalTexts
 from backend.diffusion.guide import Call, guidance_kinds
 from backend.diffusion.inpaint import keep
 from backend.diffusion.noise import draw
@@ -18,7 +20,17 @@ from backend.diffusion.process import Denoiser
 from backend.diffusion.registry import choose
 from backend.diffusion.schedule import cut, sigmas, table
 from backend.diffusion.solver import Past, SolverKind, Step, solver_kinds
-from backend.values import Float32, Guider, Latent, Noise, Params, Schedule, Solver, Term
+from backend.values import (
+    Conditioning,
+    Float32,
+    Guider,
+    Latent,
+    Noise,
+    Params,
+    Schedule,
+    Solver,
+    Term,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,8 +59,9 @@ def sample(
     device: str = "cpu",
     hooks: Hooks | None = None,
     edits: Sequence[EditMaker] = (),
+    around: Sequence[Around] = (),
 ) -> Latent:
-    """Denoise a latent.
+    """Denoise a latent. Each of ``around`` is entered for every call of the denoiser, in order.
 
     A clean latent is noised to the level at which the schedule starts; from the beginning of a
     schedule the noise alone counts, unless a table of sigmas begins below the model's own. A
@@ -85,12 +98,12 @@ def sample(
     if latent.sigma > 0:
         x = original
     elif schedule.start == 0 and (not schedule.sigmas or levels[0] >= top * (1 - 1e-6)):
-        x = start.path.start(drawn, levels[0])
+        x = denoiser.process.begin(drawn, levels[0])
     else:
         x = start.path.noisy(original, drawn, levels[0])
     made = [_keeper(latent, start, device)] if latent.mask is not None else []
     made += [maker(start) for maker in edits]
-    model = GuidedModel(denoiser, guider, latent.count, hooks.check)
+    model = GuidedModel(denoiser, guider, latent.count, hooks.check, around)
     kind = choose(solver_kinds(), solver.kind, "solver")
     with torch.no_grad():
         taken = max(end - (len(levels) - 1), 0)
@@ -106,6 +119,7 @@ def invert(
     *,
     device: str = "cpu",
     hooks: Hooks | None = None,
+    around: Sequence[Around] = (),
 ) -> Latent:
     """Run the schedule upwards with Euler's steps: from a clean latent to the noise it came from.
 
@@ -120,14 +134,18 @@ def invert(
     if latent.sigma != 0:
         raise DiffusionError("Only a clean latent can be inverted; this one still holds noise.")
     hooks = hooks or Hooks()
-    levels = sigmas(schedule, denoiser.process, denoiser.tokens(latent.samples.shape))[::-1]
+    tokens = denoiser.tokens(latent.samples.shape)
+    levels = sigmas(schedule, denoiser.process, tokens)[::-1]
     if len(levels) < 2:
         return latent
+    whole = len(table(schedule, denoiser.process, tokens)) - 1
+    last = cut(schedule, whole)[1]
     x = torch.from_numpy(latent.samples.copy()).to(device)
     kind = choose(guidance_kinds(), guider.kind, "guidance").inverse or guider.kind
-    model = GuidedModel(denoiser, replace(guider, kind=kind), latent.count, hooks.check)
+    model = GuidedModel(denoiser, replace(guider, kind=kind), latent.count, hooks.check, around)
     with torch.no_grad():
-        x = integrate(model, solver_kinds()["euler"], levels, x, {}, (), hooks, len(levels) - 1)
+        euler = solver_kinds()["euler"]
+        x = integrate(model, euler, levels, x, {}, (), hooks, last, whole, upward=True)
     return latent.but(samples=_finite(x), sigma=levels[-1])
 
 
@@ -141,19 +159,20 @@ def integrate(
     hooks: Hooks | None = None,
     taken: int = 0,
     whole: int | None = None,
+    upward: bool = False,
 ) -> Tensor:
     """Take ``x`` through the noise levels, one solver step each, and every edit after each step.
 
     ``whole`` is the number of steps of the schedule before it was cut short, ``taken`` how many
-    of them lie before this run.
+    of them lie before this run; ``upward`` the run goes from there back to the first.
     """
     hooks = hooks or Hooks()
     steps = len(levels) - 1
-    whole = max(whole or 0, taken + steps)
+    whole = max(whole or 0, taken if upward else taken + steps)
     past: tuple[Past, ...] = ()
     for index in range(steps):
         hooks.check()
-        ask = model.at(taken + index, whole)
+        ask = model.at(max(taken - 1 - index, 0) if upward else taken + index, whole)
         step = Step(x, levels[index], levels[index + 1], ask, model.path, past, params)
         x, record = solver.advance(step)
         past = (record, *past)[: solver.memory]
@@ -164,18 +183,27 @@ def integrate(
 
 
 class GuidedModel:
-    """A denoiser under guidance, for one batch; it keeps prepared conditionings between calls."""
+    """A denoiser under guidance, for one batch; it keeps prepared conditionings between calls.
+
+    A conditioning with later ones is, at each step, the one that holds then.
+    """
 
     def __init__(
-        self, denoiser: Denoiser, guider: Guider, count: int, check: Callable[[], None]
+        self,
+        denoiser: Denoiser,
+        guider: Guider,
+        count: int,
+        check: Callable[[], None],
+        around: Sequence[Around] = (),
     ) -> None:
         self.path = denoiser.process.path
         self._denoiser = denoiser
         self._guider = guider
         self._count = count
         self._check = check
+        self._around = tuple(around)
         self._kind = choose(guidance_kinds(), guider.kind, "guidance")
-        self._prepared: dict[tuple[int, ...], Any] = {}
+        self._prepared: dict[tuple[int, ...], tuple[Sequence[Conditioning], Any]] = {}
 
     def at(self, index: int, steps: int) -> Callable[[Tensor, float], Estimate]:
         """The estimator of one step."""
@@ -189,21 +217,42 @@ class GuidedModel:
                 process=self._denoiser.process,
                 terms=self._guider.terms,
                 params=self._guider.params,
-                predict=lambda terms: self._predict(x, sigma, terms),
+                predict=lambda terms: self._predict(x, sigma, terms, (index, steps)),
             )
             return self._kind.apply(call)
 
         return estimate
 
-    def _predict(self, x: Tensor, sigma: float, terms: Sequence[Term]) -> list[Tensor]:
-        """One call of the denoiser on the latent repeated for every term."""
+    def _predict(
+        self, x: Tensor, sigma: float, terms: Sequence[Term], place: tuple[int, int]
+    ) -> list[Tensor]:
+        """One call of the denoiser on the latent repeated for every term, at (step, steps); one
+        call for each term where their texts cannot share a batch."""
         self._check()
-        key = tuple(id(term) for term in terms)
-        if key not in self._prepared:
-            conditionings = [term.conditioning for term in terms]
-            self._prepared[key] = self._denoiser.prepare(conditionings, self._count)
+        prepared = self._ready([term.conditioning.at(place[0] / place[1]) for term in terms])
+        if prepared is None:
+            return [self._predict(x, sigma, [term], place)[0] for term in terms]
         batch = x.repeat(len(terms), *[1] * (x.ndim - 1))
-        return list(self._denoiser(batch, sigma, self._prepared[key]).chunk(len(terms)))
+        with ExitStack() as stack:
+            if self._around:
+                image = self._denoiser.tokens(batch.shape)
+                told = Moment(sigma, *place, tuple(batch.shape), tuple(terms), self._count, image)
+                for each in self._around:
+                    stack.enter_context(each(told))
+            return list(self._denoiser(batch, sigma, prepared).chunk(len(terms)))
+
+    def _ready(self, conditionings: Sequence[Conditioning]) -> Any | None:
+        """What ``prepare`` made of them, or ``None`` where they cannot share a batch."""
+        key = tuple(id(conditioning) for conditioning in conditionings)
+        if key not in self._prepared:
+            try:
+                made = self._denoiser.prepare(conditionings, self._count)
+            except UnequalTexts:
+                if len(conditionings) == 1:
+                    raise
+                made = None
+            self._prepared[key] = conditionings, made  # both are kept, so that no id is used again
+        return self._prepared[key][1]
 
 
 def _finite(x: Tensor) -> Float32:

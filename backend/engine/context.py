@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from backend.catalog.errors import CatalogError
 from backend.engine.cancel import Cancel
-from backend.engine.events import Event, Preview, Progress, SavedFile
+from backend.engine.events import Event, Note, Preview, Progress, SavedFile
 from backend.engine.lookup import model_folder
 from backend.engine.pace import Pace
 from backend.engine.preview import jpeg_of
 from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
+from backend.media.spool import Spool
 from backend.sdk import Saved, UserError
-from backend.values import Image, Weights
+from backend.values import FrameDepth, Image, Video, Weights
 
 Scalars = Mapping[str, str | int | float | bool | None]
+
+
+MAX_NOTES, MAX_NOTE = 20, 1000
+"""Notes of one call of a node, and characters of each."""
 
 
 class Components(Protocol):
@@ -36,6 +41,7 @@ class Facilities:
     output: OutputFolder
     device: str
     store: Callable[[], Components]
+    spool: Spool = field(default_factory=Spool)
 
 
 class StepContext:
@@ -58,6 +64,7 @@ class StepContext:
         self._post = post
         self._describe = describe
         self._progress, self._previews = Pace(), Pace()
+        self._notes = 0
         self.saved: list[Saved] = []
         self.jpeg = b""
 
@@ -76,6 +83,13 @@ class StepContext:
         self._cancel.check()
         if self._progress.due(done >= total):
             self._post(Progress(self._step, float(done), float(total), self._turns))
+
+    def note(self, text: str) -> None:
+        """Tell people something while the node goes on; at most ``MAX_NOTES`` of them."""
+        self._cancel.check()
+        self._notes += 1
+        if self._notes <= MAX_NOTES:
+            self._post(Note(self._step, text[:MAX_NOTE], self._turns))
 
     def preview(self, image: Image) -> None:
         """Show an intermediate picture; those that come too fast after another are left out."""
@@ -100,12 +114,35 @@ class StepContext:
         """Write one output file by the output protocol, with its provenance."""
         self._cancel.check()
         fields, provenance = self._describe()
-        saved = self._facilities.output.save(
-            name, suffix, lambda path: write(path, provenance), overwrite=overwrite, fields=fields
+        return self._told(
+            self._facilities.output.save(
+                name,
+                suffix,
+                lambda path: write(path, provenance),
+                overwrite=overwrite,
+                fields=fields,
+            )
         )
-        self.saved.append(saved)
-        self._post(SavedFile(self._step, saved.path, saved.hash, self._turns))
-        return saved
+
+    def save_folder(
+        self,
+        name: str,
+        write: Callable[[Path, Mapping[str, Any]], None],
+        *,
+        overwrite: str = "number",
+    ) -> Saved:
+        """Write one output folder by the output protocol, with its provenance."""
+        self._cancel.check()
+        fields, provenance = self._describe()
+        return self._told(
+            self._facilities.output.save_folder(
+                name, lambda path: write(path, provenance), overwrite=overwrite, fields=fields
+            )
+        )
+
+    def spool(self, frames: Iterable[Image], rate: float, depth: FrameDepth = "16") -> Video:
+        """The video of frames that are written to the cache folder as they come."""
+        return self._facilities.spool.video(frames, rate, depth, self._cancel.check)
 
     def model_folder(self, ref: str) -> Path:
         """The folder of a built-in model or of a granted path."""
@@ -123,3 +160,8 @@ class StepContext:
             return self._facilities.store().get(weights, self._facilities.device)
         except CatalogError as error:
             raise UserError(str(error)) from error
+
+    def _told(self, saved: Saved) -> Saved:
+        self.saved.append(saved)
+        self._post(SavedFile(self._step, saved.path, saved.hash, self._turns))
+        return saved

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import read_folder
+from backend.catalog.source import open_model
 from backend.engine.cache import MemoryCache
 from backend.engine.cancel import Cancel
 from backend.engine.content import Contents
@@ -18,14 +18,15 @@ from backend.engine.lookup import model_folder
 from backend.media.names import fields_of
 from backend.media.outputs import OutputFolder
 from backend.plan.result import Result
-from backend.sdk import Context, UserError
+from backend.sdk import Context, UserError, Video
 
 SMALL_MODEL = 256 * 2**20
 """Bytes of weights up to which a model is known by its content, and above by its fast identity."""
 
 
 class Shelf:
-    """The cache as one run sees it: a result whose files are gone or changed is no result.
+    """The cache as one run sees it: a result whose files are gone or changed, or whose video has
+    lost its frames, is no result.
 
     Files are looked at once per run and result.
     """
@@ -56,11 +57,12 @@ class Shelf:
         self._cache.decide(key, names)
 
     def _checked(self, key: str, result: Result | None) -> Result | None:
-        if result is None or not result.saved:
+        videos = [v for v in result.values.values() if isinstance(v, Video)] if result else []
+        if result is None or not (result.saved or videos):
             return result
         sound = self._sound.get(id(result))
         if sound is None:
-            sound = all(map(self._output.holds, result.saved))
+            sound = all(map(self._output.holds, result.saved)) and all(v.is_there for v in videos)
             self._sound[id(result)] = sound
         if not sound:
             self._cache.forget(key)
@@ -104,7 +106,7 @@ class Outside:
 
     def _model(self, ref: str) -> str | None:
         path = model_folder(self.facilities.grants, ref)
-        folder = read_folder(path)
+        folder = open_model(path)
         large = folder.nbytes > SMALL_MODEL
         identity = folder.identity() if large else self.contents.digest(path)
         if identity is not None:

@@ -35,6 +35,7 @@ from backend.graph.document import Workflow
 from backend.graph.flat import FROM_ZONE
 from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
+from backend.media.spool import Spool
 from backend.plan.forecast import Plan, forecast
 from backend.plan.program import Compiler, Program
 from backend.plan.result import Nothing
@@ -94,6 +95,7 @@ class Engine:
         cache: MemoryCache | None = None,
         use_cache: bool = True,
         store: Components | None = None,
+        spool: Spool | None = None,
         device: str = "cpu",
         threads: int | None = None,
         caps: Caps | None = None,
@@ -107,6 +109,7 @@ class Engine:
             cache: Where results are remembered; a new one of ``DEFAULT_BUDGET`` bytes if not given.
             use_cache: Without it every step runs, and nothing is remembered.
             store: Loaded models; made when first wanted if not given.
+            spool: Where frames of videos lie; the user's cache folder if not given.
             device: ``cpu`` or ``cuda:N``.
             threads: Of torch on the CPU; part of the identity of what device nodes give.
             caps: Limits on expansion and lists.
@@ -118,7 +121,7 @@ class Engine:
         self._use_cache = use_cache
         self._given_store = store
         self._contents = Contents()
-        self._facilities = Facilities(grants, output, device, lambda: self._store)
+        self._facilities = Facilities(grants, output, device, lambda: self._store, spool or Spool())
         self._checker = Checker(registry, HeaderLookup(grants), self.caps)
         self._compiler = Compiler(registry, self.numerics.of)
         workers = max(2, min(8, os.cpu_count() or 2))
@@ -181,6 +184,7 @@ class Engine:
         with self._lock:
             for workers in self._lanes.values():
                 workers.close()
+            self._facilities.spool.close()
 
     def _run(
         self,
@@ -273,9 +277,10 @@ class Engine:
         if self._given_store is not None:
             return self._given_store
         from backend.models.family import families
+        from backend.models.loaders import loaders
         from backend.models.store import Store
 
-        return Store(families(), _store_budget(self._facilities.device))
+        return Store(families(), _store_budget(self._facilities.device), loaders())
 
 
 def roots_of(program: Program, only: Sequence[str]) -> tuple[int, ...]:

@@ -43,6 +43,14 @@ class Progress(_Event, frozen=True, tag="progress"):
     turns: tuple[int, ...] = ()
 
 
+class Note(_Event, frozen=True, tag="note"):
+    """A sentence that a step has for people, while it goes on: what it left out, for example."""
+
+    step: str
+    text: str
+    turns: tuple[int, ...] = ()
+
+
 class Preview(_Event, frozen=True, tag="preview"):
     """An intermediate picture: JPEG, at most 512 pixels wide and high."""
 
@@ -103,6 +111,7 @@ Event: TypeAlias = (
     RunStarted
     | StepStarted
     | Progress
+    | Note
     | Preview
     | SavedFile
     | StepDone

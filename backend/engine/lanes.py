@@ -48,6 +48,7 @@ class Workers:
             self._begin()
         while (work := self._queue.get()) is not None:
             work()
+            work = None  # what it holds is let go of before the next one comes
 
 
 def make_lanes(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import backend
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import ModelFolder, read_folder
+from backend.catalog.folder import ModelFolder
+from backend.catalog.shelf import by_name, instead_of
+from backend.catalog.source import ENDINGS, open_files, open_model
 from backend.graph.errors import UserError
 from backend.graph.facts import Facts
 from backend.media.grants import Grants
@@ -16,26 +19,45 @@ MODELS = Path(backend.__file__).resolve().parent.parent / "resources" / "models"
 
 
 def model_folder(grants: Grants, ref: str) -> Path:
-    """The folder of a built-in model by its name, or of a granted path.
+    """The folder or weight file that a model parameter names: a built-in model by its name, a
+    granted path, or a model that the user has had scanned, by its name.
 
     Raises:
         UserError: there is no such model, or the path is not granted.
     """
-    if ref and Path(ref).name == ref and (MODELS / ref).is_dir():
-        return MODELS / ref
     if not ref:
         raise UserError("No model is chosen. Name a built-in model or a model folder.")
-    if Path(ref).name == ref and not (grants.base / ref).exists():
-        there = sorted(p.name for p in MODELS.iterdir() if p.is_dir()) if MODELS.is_dir() else []
-        built_in = f"the built-in models are {', '.join(there)}" if there else "none is built in"
+    if Path(ref).name == ref and (MODELS / ref).is_dir():
+        return MODELS / ref
+    if not Path(ref).is_absolute() and not (grants.base / ref).exists():
+        return _scanned(ref)
+    place = grants.read(ref)
+    if place.is_file() and place.suffix.lower() not in ENDINGS:
         raise UserError(
-            f"There is no model {ref!r}: {built_in}, and the workflow's folder has none of that "
-            "name. Name a built-in model or the path of a model folder."
+            f"{ref} is no model: a model is a folder with model_index.json, or a file that ends in "
+            f"{' or '.join(ENDINGS)}."
         )
-    folder = grants.read(ref)
-    if not folder.is_dir():
-        raise UserError(f"{ref} is a file; a model is a folder with model_index.json.")
-    return folder
+    return place
+
+
+def _scanned(ref: str) -> Path:
+    """A model by the name that a scan gave it.
+
+    Raises:
+        UserError: there is none; the sentence says what would serve.
+    """
+    try:
+        if found := by_name(ref):
+            return found
+        advice = instead_of(ref)
+    except CatalogError as error:
+        raise UserError(str(error)) from error
+    there = sorted(p.name for p in MODELS.iterdir() if p.is_dir()) if MODELS.is_dir() else []
+    built_in = f"the built-in models are {', '.join(there)}" if there else "none is built in"
+    raise UserError(
+        f"There is no model {ref!r}: {built_in}, and the workflow's folder has none of that name. "
+        f"{advice}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +73,18 @@ class HeaderLookup:
             UserError: it is missing, not granted or broken.
         """
         try:
-            return read_folder(model_folder(self.grants, ref))
+            return open_model(model_folder(self.grants, ref))
+        except CatalogError as error:
+            raise UserError(str(error)) from error
+
+    def model_files(self, refs: Sequence[str], config: str) -> ModelFolder:
+        """What the headers of weight files say that are one model together.
+
+        Raises:
+            UserError: one is missing, not granted, broken, or no part of that model.
+        """
+        try:
+            return open_files([model_folder(self.grants, ref) for ref in refs], config)
         except CatalogError as error:
             raise UserError(str(error)) from error
 

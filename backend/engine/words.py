@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from backend.graph import types
 from backend.sdk import UserError
-from backend.values import Color, Data, Image, Latent, Mask, Weights
+from backend.values import Audio, Color, Data, FramesGone, Image, Latent, Mask, Video, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,10 @@ def summary(value: Data) -> str:
         return f"Mask {value.width}x{value.height}, {value.count}"
     if isinstance(value, Latent):
         return f"Latent {'x'.join(map(str, value.samples.shape[1:]))}, {value.count}"
+    if isinstance(value, Video):
+        return f"Video {value.width}x{value.height}, {value.frames} at {value.rate:g}/s"
+    if isinstance(value, Audio):
+        return f"Audio {value.channels} x {value.seconds:.3g} s at {value.rate}/s"
     if isinstance(value, Weights):
         return f"{type(value).__name__} {value.family}"
     if isinstance(value, Color):
@@ -45,6 +49,8 @@ def failure(step: str, title: str, error: BaseException) -> Failure:
     """What is said of an exception that came out of a node."""
     if isinstance(error, UserError):
         return Failure(str(error) or f"{title} ({step}) gave up without saying why.")
+    if isinstance(error, FramesGone):
+        return Failure(str(error))
     trace = "".join(traceback.format_exception(error))
     if out_of_memory(error):
         return Failure(

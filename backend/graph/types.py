@@ -17,7 +17,7 @@ class SocketType:
 
 
 _IMAGE = ("width", "height", "channels", "count")
-_GEOMETRY = ("factor", "channels", "patch")
+_GEOMETRY = ("factor", "channels", "patch", "frame_factor")
 _LATENT = ("space", "factor", "width", "height", "channels", "frames", "count", "noise", "masked")
 
 TYPES: Mapping[str, SocketType] = MappingProxyType(
@@ -45,6 +45,12 @@ TYPES: Mapping[str, SocketType] = MappingProxyType(
                 ("family", "space", "text_space", "identity", "bytes", *_GEOMETRY, "token_bytes"),
             ),
             SocketType("TextEncoder", "text encoder", ("family", "space", "identity", "bytes")),
+            # Not a Model: what denoises and what writes share no node, so the two never connect.
+            SocketType(
+                "LanguageModel",
+                "language model",
+                ("family", "identity", "bytes", "token_bytes", "context"),
+            ),
             SocketType(
                 "VAE", "VAE", ("family", "space", "identity", "bytes", *_GEOMETRY, "pixel_bytes")
             ),

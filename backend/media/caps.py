@@ -13,3 +13,19 @@ class ImageCaps:
     side: int = 1 << 18
     pages: int = 4096
     file_bytes: int = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class SoundCaps:
+    """``samples`` counts all channels of a file together."""
+
+    samples: int = 1 << 28
+    channels: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class VideoCaps:
+    """``pixels`` counts all frames of a video together; it lies on disk, not in memory."""
+
+    pixels: int = 1 << 36
+    frames: int = 200_000

@@ -18,6 +18,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from backend.media.trees import remove
+
 INTENT = re.compile(r"\.weft-[0-9a-f]{16}\.intent")
 TEMPORARY = re.compile(r"\.weft-[0-9a-f]{16}\.tmp(\.[A-Za-z0-9]{1,10}){1,4}")
 _LARGEST_INTENT = 1 << 20
@@ -120,10 +122,16 @@ def _remove(root: Path, line: bytes) -> str:
     except (ValueError, AttributeError, StopIteration, TypeError, OSError):
         return ""
     ours = kind == "temporary" and TEMPORARY.fullmatch(path.name) is not None
-    empty = kind == "placeholder" and status.st_size == 0
-    if not (inside and stat.S_ISREG(status.st_mode) and (ours or empty)):
+    folder = stat.S_ISDIR(status.st_mode)
+    empty = kind == "placeholder" and (folder or status.st_size == 0)
+    if not (inside and (folder or stat.S_ISREG(status.st_mode)) and (ours or empty)):
         return ""
-    path.unlink(missing_ok=True)
+    if ours:
+        remove(path)
+    elif folder:
+        path.rmdir()  # refuses where something is in it
+    else:
+        path.unlink(missing_ok=True)
     return str(name)
 
 

@@ -1,4 +1,4 @@
-"""Provenance in picture files: the workflow that made them, and what else is needed to repeat it.
+"""Provenance in picture and sound files: the workflow that made them, and what repeating it needs.
 
 It is one JSON object, written as ASCII:
 
@@ -6,6 +6,7 @@ It is one JSON object, written as ASCII:
 - JPEG: EXIF UserComment, with ``weft:`` in front
 - WebP: the EXIF chunk, the same
 - TIFF: ImageDescription, the same
+- WAV: a RIFF chunk ``weft``
 
 Above 60 kB the object stands in a sidecar ``NAME.png.weft.json`` beside the file, and the file
 holds ``{"sidecar": {"bytes": N, "hash": "blake3:..."}}`` in its place.
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO
 
 import blake3
 
-from backend.media import jpeg, png, tiff, webp
+from backend.media import jpeg, png, tiff, wave, webp
 from backend.media.errors import Damaged, Unsupported
 from backend.media.grants import open_regular
 from backend.media.header import sniff
@@ -78,7 +79,10 @@ def embedded_text(file: BinaryIO) -> str:
     readers = {"PNG": _from_png, "JPEG": _from_jpeg, "WebP": _from_webp, "TIFF": _from_tiff}
     try:
         file.seek(0)
-        return readers[sniff(file.read(32))](file)
+        head = file.read(32)
+        if wave.is_wave(head):
+            return wave.text(file, KEYWORD.encode(), LARGEST_READ)
+        return readers[sniff(head)](file)
     except (Damaged, Unsupported, struct.error, OverflowError, OSError):
         return ""
 

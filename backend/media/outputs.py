@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import blake3
-
 from backend.media.journal import Intent, clean, intent, new_token
 from backend.media.names import Field, OutputName, fill
+from backend.media.trees import claim_folder, remove, sync_folder, sync_tree, tree_hash
 from backend.sdk import Saved, UserError
 
 OVERWRITE = ("number", "replace", "refuse")
@@ -91,9 +90,44 @@ class OutputFolder:
             raise UserError(f"{suffix!r} is no file suffix. Write one such as '.png'.")
         if name.lower().endswith(suffix.lower()):
             name = name[: -len(suffix)]
+        return self._named(name, suffix, write, overwrite, fields or {})
+
+    def save_folder(
+        self,
+        name: str,
+        write: Callable[[Path], None],
+        *,
+        overwrite: str = "number",
+        fields: Mapping[str, Field] | None = None,
+    ) -> Saved:
+        """Write one output folder, whole or not at all.
+
+        As ``save``, but ``write`` fills an empty temporary folder, and ``overwrite`` is ``number``
+        or ``refuse``: a folder that is there is never replaced.
+
+        Raises:
+            UserError: as ``save``.
+        """
+        if overwrite not in ("number", "refuse"):
+            raise UserError(f"For a folder overwrite is number or refuse, not {overwrite!r}.")
+
+        def fill_folder(path: Path) -> None:
+            path.mkdir()
+            write(path)
+
+        return self._named(name, "", fill_folder, overwrite, fields or {})
+
+    def _named(
+        self,
+        name: str,
+        suffix: str,
+        write: Callable[[Path], None],
+        overwrite: str,
+        fields: Mapping[str, Field],
+    ) -> Saved:
         now = time.localtime()
         given = {"date": time.strftime("%Y-%m-%d", now), "time": time.strftime("%H-%M-%S", now)}
-        parts = fill(name, {**given, **(fields or {})})
+        parts = fill(name, {**given, **fields})
         made: list[Path] = []
         try:
             return self._save(parts, suffix, overwrite, write, made)
@@ -110,9 +144,11 @@ class OutputFolder:
         try:
             root = Path(os.path.realpath(self.root))
             path = Path(os.path.realpath(root / saved.path))
-            if not path.is_relative_to(root) or not stat.S_ISREG(os.stat(path).st_mode):
+            mode = os.stat(path).st_mode
+            sound = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+            if not path.is_relative_to(root) or not sound:
                 return False
-            return file_hash(path) == saved.hash
+            return tree_hash(path) == saved.hash
         except (OSError, ValueError):
             return False
 
@@ -142,23 +178,23 @@ class OutputFolder:
         root = Path(os.path.realpath(self.root))
         folder = _confined(root, name.folders, made)
         token = new_token()
-        temporary = folder / f".weft-{token}.tmp{suffix}"
+        temporary = folder / f".weft-{token}.tmp{suffix or '.folder'}"
         job = _Job(root, folder, temporary, name, suffix, overwrite)  # type: ignore[arg-type]
         if overwrite == "refuse" and not name.counted and os.path.lexists(job.target(1)):
             raise _taken(root, job.target(1))
         with intent(root, token, (temporary, sidecar_of(temporary))) as record:
             try:
                 write(temporary)
-                _sync(temporary)
-                digest = file_hash(temporary)
+                sync_tree(temporary)
+                digest = tree_hash(temporary)
                 if sidecar_of(temporary).exists():
-                    _sync(sidecar_of(temporary))
+                    sync_tree(sidecar_of(temporary))
                 target = self._commit(job, record)
             finally:
                 for path in (temporary, sidecar_of(temporary)):
                     with contextlib.suppress(OSError):
-                        path.unlink(missing_ok=True)
-        _sync_folder(folder)
+                        remove(path)
+        sync_folder(folder)
         return Saved(target.relative_to(root).as_posix(), digest)
 
     def _commit(self, job: _Job, record: Intent) -> Path:
@@ -177,19 +213,6 @@ class OutputFolder:
             if job.name.counted:
                 self._next[key] = max(self._next.get(key, 0), counter + 1)
         return job.target(counter)
-
-
-def file_hash(path: Path) -> str:
-    """``blake3:`` and 64 hex digits of a file's bytes.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    hasher = blake3.blake3()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            hasher.update(chunk)
-    return "blake3:" + hasher.hexdigest()
 
 
 def _make_folders(folder: Path, made: list[Path]) -> None:
@@ -254,7 +277,10 @@ def _place(job: _Job, counter: int, record: Intent) -> bool:
 
 
 def _claim(source: Path, target: Path, root: Path, record: Intent) -> bool:
-    """Give a file its name in one step, or false when something has that name already."""
+    """Give a file or folder its name in one step, or false when something has it already."""
+    if source.is_dir():
+        record.note_placeholder(target.relative_to(root).as_posix())
+        return claim_folder(source, target)
     try:
         if os.name == "nt":
             os.rename(source, target)  # never replaces there
@@ -292,26 +318,6 @@ def _replace(job: _Job) -> Path:
         os.replace(job.temporary, target)
         sidecar_of(target).unlink(missing_ok=True)  # it told of the picture that is gone
     return target
-
-
-def _sync(path: Path) -> None:
-    if not stat.S_ISREG(os.lstat(path).st_mode):
-        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return  # folders cannot be opened there; the rename itself is journalled
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _taken(root: Path, target: Path) -> UserError:

@@ -71,13 +71,25 @@ class Space:
 
 @dataclass(frozen=True)
 class Site:
-    """A run of attention layers: the module path with ``{i}``, the config key of their number,
-    and how text and image tokens meet there (``joint``: text first, then image)."""
+    """A run of attention layers: the module path with ``{i}`` (several where blocks nest), the
+    config key of their number ("" where it follows from the blocks), and how text and image tokens
+    meet there: ``text image`` and ``image text`` in one sequence of that order, ``self`` image
+    tokens alone, ``cross`` image tokens that look at text."""
 
     name: str
     path: str
     layers: str
-    stream: Literal["joint", "self", "cross"]
+    stream: Literal["text image", "image text", "self", "cross"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of blocks that can be left out: the module path with ``{i}``, and the arguments of a
+    block's call that its results take the place of, in the order in which it returns them."""
+
+    name: str
+    path: str
+    returns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,9 @@ class Peak:
 class Defaults:
     """What a family samples with when nothing else is said; sizes in pixels.
 
-    ``guidance`` is the embedded guidance of distilled models, another thing than ``cfg``.
+    ``guidance`` is the embedded guidance of distilled models, another thing than ``cfg``, and
+    ``guider`` the kind of guidance that ``cfg`` goes to. A model of videos makes ``frames`` of
+    them, to be shown at ``rate`` a second.
     """
 
     steps: int
@@ -106,6 +120,9 @@ class Defaults:
     height: int
     solver: str = "euler"
     schedule: str = "native"
+    guider: str = "cfg"
+    frames: int = 1
+    rate: float = 24.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +133,8 @@ class Card:
     ``model_index.json`` is looked up. A model whose components in ``marks`` are of these classes,
     and which has none of those in ``without``, is of this family. ``roles`` say which components a
     Model, TextEncoder or VAE link stands for, the one that gives its name to the link first;
-    ``full_precision`` are components that stay in float32 on every device.
+    ``full_precision`` are components that stay in float32 on every device; ``lora`` is diffusers'
+    class that knows the names which trainers of this family's adapters use, if there is one.
     """
 
     name: str
@@ -132,8 +150,10 @@ class Card:
     peak: Peak
     capabilities: frozenset[str] = frozenset()
     sites: tuple[Site, ...] = ()
+    blocks: tuple[Block, ...] = ()
     full_precision: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    lora: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +162,8 @@ class ModelFacts:
 
     ``width`` is the hidden width of the denoiser and ``vae_width`` the VAE's channels at full
     size, both for the peak formula; ``settings`` are family facts that travel as plain data.
+    ``experts`` are the parts that take over from the denoiser, with the noise level below which
+    each does, descending; each is a denoiser of the same kind.
     """
 
     family: str
@@ -154,6 +176,7 @@ class ModelFacts:
     vae_width: int
     peak: Peak
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    experts: tuple[tuple[str, float], ...] = ()
 
     @property
     def token_bytes(self) -> int:

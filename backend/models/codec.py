@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from backend.diffusion.noise import gaussian
 from backend.models.card import Geometry
 from backend.models.pixels import to_image, to_tensor
+from backend.models.tiling.tiles import WHOLE, Coding
 from backend.values import Float32, Image, Latent
 
 if TYPE_CHECKING:
@@ -36,8 +37,11 @@ def encode_stills(
     space: str,
     device: str,
     seed: int | None = None,
+    coding: Coding = WHOLE,
 ) -> Latent:
     """Latents ``[b, c, h, w]``: the mean of the posterior, or with ``seed`` a sample of it.
+
+    In the tiles of ``coding`` large pictures need the memory of one.
 
     Raises:
         DiffusionError: the size is no multiple of what the model takes.
@@ -49,7 +53,7 @@ def encode_stills(
     pixels, coded = to_tensor(image).to(device, net.dtype), []
     with torch.no_grad():
         for index in range(image.count):
-            posterior = net.encode(pixels[index : index + 1]).latent_dist
+            posterior = _posterior(net, pixels[index : index + 1], geometry.factor, coding)
             latent = posterior.mean
             if noise is not None:
                 latent = latent + posterior.std * noise[index : index + 1].to(latent)
@@ -58,13 +62,47 @@ def encode_stills(
     return Latent(samples.cpu().numpy(), space)
 
 
-def decode_stills(net: Any, samples: Float32, scaling: Scaling, device: str) -> Image:
-    """``decode(latent / scale + shift)`` of latents ``[b, c, h, w]``, clipped to 0..1."""
+def decode_stills(
+    net: Any,
+    samples: Float32,
+    scaling: Scaling,
+    device: str,
+    factor: int = 0,
+    coding: Coding = WHOLE,
+) -> Image:
+    """``decode(latent / scale + shift)`` of latents ``[b, c, h, w]``.
+
+    In the tiles of ``coding`` large latents need the memory of one; ``factor`` is then how many
+    pixels a cell becomes.
+    """
     import torch
 
     decoded: list[Tensor] = []
     with torch.no_grad():
         for sample in torch.from_numpy(samples.copy()):
-            raw = sample[None].to(device) / scaling.scale + scaling.shift
-            decoded.append(net.decode(raw.to(net.dtype), return_dict=False)[0].float().cpu())
-    return to_image(torch.cat(decoded))
+            raw = (sample[None].to(device) / scaling.scale + scaling.shift).to(net.dtype)
+            decoded.append(_pixels(net, raw, factor, coding))
+    return to_image(torch.cat(decoded), coding.wide)
+
+
+def _posterior(net: Any, pixels: Tensor, factor: int, coding: Coding) -> Any:
+    tiling = coding.tiling(pixels.shape[-2] // factor, pixels.shape[-1] // factor, factor)
+    if tiling is None:
+        return net.encode(pixels).latent_dist
+    from backend.models.tiling import kl as kl_tiles
+
+    kl_tiles.check(net)
+    return kl_tiles.encode(net, pixels, tiling, factor, coding.told)
+
+
+def _pixels(net: Any, raw: Tensor, factor: int, coding: Coding) -> Tensor:
+    import torch
+
+    tiling = coding.tiling(raw.shape[-2], raw.shape[-1], factor)
+    if tiling is None:
+        whole: Tensor = net.decode(raw, return_dict=False)[0]
+        return whole.float().cpu()
+    from backend.models.tiling import kl as kl_tiles
+
+    kl_tiles.check(net)
+    return torch.from_numpy(kl_tiles.decode(net, raw, tiling, factor, coding.told))

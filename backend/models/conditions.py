@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from backend.diffusion.errors import DiffusionError
+from backend.diffusion.errors import DiffusionError, UnequalTexts
 from backend.diffusion.schedule import number
 from backend.values import Conditioning
 
@@ -43,13 +43,27 @@ def stack(parts: Sequence[Tensor]) -> Tensor:
     """Tensors of one length put together.
 
     Raises:
-        DiffusionError: their second axes differ.
+        UnequalTexts: their second axes differ.
     """
     import torch
 
     if len({part.shape[1] for part in parts}) > 1:
-        raise DiffusionError("Texts of one run need one length: encode them with the same one.")
+        raise UnequalTexts("Texts of one run need one length: encode them with the same one.")
     return torch.cat(list(parts))
+
+
+def check_length(masks: Sequence[Tensor], most: int) -> None:
+    """Refuse texts of more tokens than the model has positions for.
+
+    Raises:
+        DiffusionError: one is longer.
+    """
+    longest = max(int(mask.sum(1).max()) for mask in masks)
+    if longest > most:
+        raise DiffusionError(
+            f"This text has {longest} tokens in all its chunks, and the model has positions for "
+            f"{most}. Shorten it, or take a BREAK out."
+        )
 
 
 def pad(parts: Sequence[Tensor]) -> Tensor:

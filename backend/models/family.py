@@ -5,27 +5,31 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import blake3
 
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import ModelFolder, content_hash, read_folder
+from backend.catalog.folder import ModelFolder, content_hash
+from backend.catalog.source import read_source
 from backend.diffusion.process import Denoiser
 from backend.models.card import Card, ModelFacts, Space
+from backend.models.tiling.tiles import WHOLE, Coding
+from backend.models.tokens import TokenRow
 from backend.values import (
     VAE,
     Conditioning,
+    Float32,
     Image,
     Latent,
     Model,
     Params,
     TextEncoder,
+    Video,
     Weights,
 )
 
@@ -74,16 +78,57 @@ class Family(Protocol):
     ) -> Conditioning:
         """Turn texts into one conditioning with an entry per text."""
 
+    def token_spans(
+        self, encoder: TextEncoder, text: str, options: Params, load: Load
+    ) -> tuple[TokenRow, ...]:
+        """The tokens of a text by each tokenizer, as ``encode_text`` reads it with these options:
+        which characters each stands for and which places of the conditioning it fills.
+
+        ``tokens.token_row`` for each tokenizer. Weights, token views and attention maps use it.
+        """
+
     def denoiser(self, model: Model, load: Load, device: str) -> Denoiser:
         """The model ready to be called, with its path, parametrisation and schedule."""
 
     def encode_image(
-        self, vae: VAE, image: Image, load: Load, device: str, seed: int | None = None
+        self,
+        vae: VAE,
+        image: Image,
+        load: Load,
+        device: str,
+        seed: int | None = None,
+        coding: Coding = WHOLE,
     ) -> Latent:
         """Encode pictures: the mean of the posterior, or with ``seed`` a sample of it."""
 
-    def decode_latent(self, vae: VAE, latent: Latent, load: Load, device: str) -> Image:
-        """Decode latents to sRGB pictures, 0..1."""
+    def decode_latent(
+        self, vae: VAE, latent: Latent, load: Load, device: str, coding: Coding = WHOLE
+    ) -> Image:
+        """Decode latents to sRGB pictures, 0..1 unless the coding is wide."""
+
+
+@runtime_checkable
+class VideoFamily(Protocol):
+    """What a family offers besides, where its latents hold videos (``Geometry.frame_factor`` is
+    not 0)."""
+
+    def encode_video(
+        self,
+        vae: VAE,
+        video: Video,
+        load: Load,
+        device: str,
+        seed: int | None = None,
+        coding: Coding = WHOLE,
+    ) -> Latent:
+        """Encode a video, a few frames at a time: the mean of the posterior, or with ``seed`` a
+        sample of it."""
+
+    def decode_video(
+        self, vae: VAE, latent: Latent, load: Load, device: str, coding: Coding = WHOLE
+    ) -> Iterator[Float32]:
+        """Decode a latent of one sample: its sRGB frames in order, ``[n, height, width, 3]`` at a
+        time, 0..1."""
 
 
 @cache
@@ -112,6 +157,21 @@ def family_of(weights: Weights) -> Family:
             f"{', '.join(known)}). Choose another model."
         )
     return known[weights.family]
+
+
+def video_family_of(weights: Weights) -> VideoFamily:
+    """The family that a reference names, which must be one of videos.
+
+    Raises:
+        CatalogError: there is none of that name, or it makes pictures only.
+    """
+    family = family_of(weights)
+    if not isinstance(family, VideoFamily):
+        raise CatalogError(
+            f"{family.card.title} models make pictures, not videos. Choose a video model such as "
+            "Wan, or use the nodes for pictures."
+        )
+    return family
 
 
 def recognise(folder: ModelFolder, known: Mapping[str, Family]) -> Family:
@@ -154,7 +214,7 @@ def references(folder: ModelFolder, family: Family) -> References:
     Raises:
         CatalogError: a component of a role is missing, or the components do not fit together.
     """
-    facts, roles, source = read_facts(family, folder), family.card.roles, str(folder.path)
+    facts, roles, source = read_facts(family, folder), family.card.roles, folder.source
 
     def common(parts: tuple[str, ...]) -> tuple[str, str, str, str]:
         return family.card.name, folder.component(parts[0]).name, identity(folder, parts), source
@@ -192,7 +252,7 @@ def describe(weights: Weights) -> ModelFacts:
 
 @cache
 def _describe(family: str, identity: str, source: str) -> ModelFacts:
-    return read_facts(families()[family], read_folder(Path(source)))
+    return read_facts(families()[family], read_source(source))
 
 
 def read_facts(family: Family, folder: ModelFolder) -> ModelFacts:

@@ -2,30 +2,31 @@
 
 A rectified-flow transformer with double (text and image) and single streams over 2x2 patches,
 conditioned by a T5 sequence and a pooled CLIP vector; distilled variants also take an embedded
-guidance scale, which has nothing to do with CFG.
+guidance scale, which has nothing to do with CFG. FLUX.1 Kontext reads reference pictures behind
+the image, FLUX.1 Fill a picture with a hole beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import ModelFolder
-from backend.diffusion.errors import DiffusionError
 from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Denoiser, Process
 from backend.diffusion.schedule import number
-from backend.models.card import Card, Defaults, Geometry, ModelFacts, Peak, Site, Space
-from backend.models.codec import decode_stills, encode_stills, scaling_of
+from backend.models import fill, kl, patches2x2, reference
+from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Site, Space
 from backend.models.conditions import gather, numbers, stack
 from backend.models.family import Load, describe, part_of, space_of
-from backend.models.loading import load_part
+from backend.models.seams.sites import Spans, spans_before
 from backend.models.settings import check_scaling, check_scheduler, flow_shift, spacing
 from backend.models.texts import longest, token_ids, wanted_length
-from backend.values import VAE, Conditioning, Image, Latent, Model, Params, TextEncoder
+from backend.models.tokens import TokenRow, token_row
+from backend.values import Conditioning, Model, Params, TextEncoder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,15 +58,7 @@ CARD = Card(
             "vae": ("vae",),
         }
     ),
-    latent_spaces=(
-        Space(
-            "flux1",
-            "vae",
-            MappingProxyType(
-                {"latent_channels": 16, "scaling_factor": 0.3611, "shift_factor": 0.1159}
-            ),
-        ),
-    ),
+    latent_spaces=(kl.FLUX1,),
     text_spaces=(
         Space("flux1", "text_encoder_2", MappingProxyType({"d_model": 4096, "num_layers": 24})),
     ),
@@ -73,14 +66,21 @@ CARD = Card(
     defaults=Defaults(steps=28, cfg=1.0, guidance=3.5, width=1024, height=1024),
     peak=Peak(token_widths=18.0, pixel_channels=6.1),
     capabilities=frozenset({"text to image", "image to image", "in-paint", "cfg"}),
+    lora="FluxLoraLoaderMixin",
     sites=(
-        Site("double", "transformer_blocks.{i}.attn", "num_layers", "joint"),
-        Site("single", "single_transformer_blocks.{i}.attn", "num_single_layers", "joint"),
+        Site("double", "transformer_blocks.{i}.attn", "num_layers", "text image"),
+        Site("single", "single_transformer_blocks.{i}.attn", "num_single_layers", "text image"),
+    ),
+    blocks=(
+        Block("double", "transformer_blocks.{i}", ("encoder_hidden_states", "hidden_states")),
+        Block(
+            "single", "single_transformer_blocks.{i}", ("encoder_hidden_states", "hidden_states")
+        ),
     ),
 )
 
 
-class Flux:
+class Flux(kl.KlPictures):
     """The family's functions; it holds no state."""
 
     card = CARD
@@ -92,12 +92,7 @@ class Flux:
         blocks = vae.get("block_out_channels", (128, 256, 512, 512))
         channels = int(vae.get("latent_channels", 16))
         geometry = Geometry(channels, 2 ** (len(blocks) - 1), patch=2)
-        if int(net.get("in_channels", 64)) != channels * geometry.patch**2:
-            raise CatalogError(
-                f"{folder.path}: the transformer takes {net.get('in_channels', 64)} channels per "
-                f"token, but the VAE makes {channels} x {geometry.patch}x{geometry.patch}. "
-                "These components are of different models."
-            )
+        fills = _fills(folder, net, geometry)
         check_scheduler(folder, CARD.title)
         check_scaling(folder)
         distilled = bool(net.get("guidance_embeds", False))
@@ -114,24 +109,20 @@ class Flux:
                 f"places for {places}. These components are of different models."
             )
         speaks = [net.get("joint_attention_dim"), net.get("pooled_projection_dim"), lengths]
-        extra = {"embedded guidance"} if distilled else set()
+        capabilities = _capabilities(folder, distilled, fills)
         name, card = CARD.name, CARD
         return ModelFacts(
             family=name,
             latent_space=space_of(folder, card.latent_spaces, name, latent),
             text_space=space_of(folder, card.text_spaces, name, [*speaks, text.get("vocab_size")]),
             geometry=geometry,
-            defaults=_defaults(int(vae.get("sample_size", 1024)), distilled),
-            capabilities=card.capabilities | extra,
+            defaults=_defaults(int(vae.get("sample_size", 1024)), capabilities),
+            capabilities=capabilities,
             width=int(net.get("num_attention_heads", 24)) * int(net.get("attention_head_dim", 128)),
             vae_width=int(blocks[0]),
             peak=card.peak,
             settings=MappingProxyType({"clip_tokens": lengths[0], "max_tokens": lengths[1]}),
         )
-
-    def load_part(self, folder: ModelFolder, part: str, device: str, dtype: str) -> Any:
-        """One component; the scheduler comes as its settings."""
-        return load_part(CARD, folder, part, device, dtype)
 
     def encode_text(
         self,
@@ -167,6 +158,18 @@ class Flux:
             {} if guidance is None else {"guidance": number(options, "guidance", 0.0)},
         )
 
+    def token_spans(
+        self, encoder: TextEncoder, text: str, options: Params, load: Load
+    ) -> tuple[TokenRow, ...]:
+        """T5's tokens fill the sequence; CLIP's give the pooled vector only."""
+        settings = describe(encoder).settings
+        length = wanted_length(options, settings["max_tokens"])
+        clip, t5 = (load(part_of(encoder, name)) for name in ("tokenizer", "tokenizer_2"))
+        return (
+            token_row("T5", t5, text, length),
+            token_row("CLIP", clip, text, settings["clip_tokens"], ()),
+        )
+
     def denoiser(self, model: Model, load: Load, device: str) -> Denoiser:
         """The transformer with the schedule of its folder's scheduler settings."""
         facts = describe(model)
@@ -174,24 +177,8 @@ class Flux:
         process = Process(FLOW, "velocity", shift=flow_shift(settings), spacing=spacing(settings))
         distilled = "embedded guidance" in facts.capabilities
         guidance = facts.defaults.guidance if distilled else None
-        return FluxDenoiser(load(model), process, facts.geometry, guidance, device)
-
-    def encode_image(
-        self, vae: VAE, image: Image, load: Load, device: str, seed: int | None = None
-    ) -> Latent:
-        """``(posterior - shift) * scale``, one picture at a time.
-
-        Raises:
-            DiffusionError: the size is no multiple of what the model takes.
-        """
-        net, facts = load(vae), describe(vae)
-        place = (facts.geometry, scaling_of(net.config), facts.latent_space, device)
-        return encode_stills(net, image, *place, seed)
-
-    def decode_latent(self, vae: VAE, latent: Latent, load: Load, device: str) -> Image:
-        """``decode(latent / scale + shift)``, one picture at a time."""
-        net = load(vae)
-        return decode_stills(net, latent.samples, scaling_of(net.config), device)
+        fills = "fill" in facts.capabilities
+        return FluxDenoiser(load(model), process, facts.geometry, guidance, device, fills)
 
 
 class FluxDenoiser:
@@ -204,24 +191,31 @@ class FluxDenoiser:
         geometry: Geometry,
         guidance: float | None,
         device: str,
+        fills: bool = False,
     ) -> None:
         """``guidance`` is the embedded guidance where a conditioning names none; ``None`` for a
-        model that takes none."""
+        model that takes none. ``fills`` says that the model sees a picture to be filled."""
         self.process = process
         self._net = transformer
         self._geometry = geometry
         self._guidance = guidance
         self._device = device
+        self._fills = fills
+        self._beside = 0  # tokens of references in the call that runs
 
     def tokens(self, shape: Sequence[int]) -> int:
-        """Packed image tokens of one sample."""
+        """Packed image tokens of one sample, without those of references."""
         return self._geometry.tokens(shape)
 
+    def spans(self, site: Site, queries: int, keys: int, image: int) -> Spans:
+        """Text tokens, then image tokens, then those of references, which are of neither."""
+        return spans_before(keys - self._beside, image)
+
     def prepare(self, conditionings: Sequence[Conditioning], count: int) -> dict[str, Any]:
-        """The transformer's text arguments for one batch.
+        """The transformer's text arguments for one batch, and the pictures that it sees beside.
 
         Raises:
-            DiffusionError: entries or lengths do not agree.
+            DiffusionError: entries, lengths, references or pictures to be filled do not agree.
         """
         import torch
 
@@ -230,56 +224,77 @@ class FluxDenoiser:
         place = {"device": self._device, "dtype": self._net.dtype}
         sequence = stack(parts["sequence"]).to(**place)
         scales = torch.tensor(guidance, device=self._device, dtype=torch.float32)
+        others = reference.gathered(conditionings, count)
+        reference.check(others, self._geometry.channels, CARD.title)
+        if not self._fills:
+            fill.refuse(conditionings)
         return {
             "encoder_hidden_states": sequence,
             "pooled_projections": torch.cat(parts["pooled"]).to(**place),
             "txt_ids": torch.zeros(sequence.shape[1], 3, **place),
             "guidance": None if self._guidance is None else scales,
+            "others": [latents.to(self._device) for latents in others],
+            "hole": self._hole(conditionings, count) if self._fills else None,
         }
 
     def __call__(self, x: Tensor, sigma: float, prepared: Any) -> Tensor:
-        """Velocity ``eps - x0`` for latents ``[b, c, h, w]``."""
+        """Velocity ``eps - x0`` for latents ``[b, c, h, w]``.
+
+        Raises:
+            DiffusionError: the sides are odd, or other ones than the picture to be filled has.
+        """
+        told, more = dict(prepared), None
+        hole = told.pop("hole")
+        if hole is not None:
+            fill.check_size(x, hole)
+            more = patches2x2.pack(hole)
+        self._beside = sum(self.tokens(each.shape) for each in told["others"])
+        return patches2x2.call(self._net, x, sigma, CARD.title, more=more, **told)
+
+    def _hole(self, conditionings: Sequence[Conditioning], count: int) -> Tensor:
+        """The picture with its hole, and behind its channels a mask for every pixel of a cell."""
         import torch
 
-        height, width = x.shape[-2:]
-        if height % 2 or width % 2:
-            raise DiffusionError(f"Flux latents have even sides, not {width}x{height}.")
-        out = self._net(
-            hidden_states=pack(x).to(self._net.dtype),
-            timestep=torch.full((x.shape[0],), sigma, device=x.device, dtype=torch.float32),
-            img_ids=image_ids(height // 2, width // 2).to(self._device, self._net.dtype),
-            return_dict=False,
-            **prepared,
-        )[0]
-        return unpack(out.float(), height, width)
+        masks, pictures = fill.gathered(conditionings, count)
+        apart = torch.nn.functional.pixel_unshuffle(masks[:, None], self._geometry.factor)
+        fill.check_size(apart, pictures)
+        return torch.cat([pictures, apart], 1).to(self._device)
 
 
-def pack(x: Tensor) -> Tensor:
-    """``[b, c, h, w]`` to tokens ``[b, h/2 * w/2, c * 4]``: each a 2x2 patch, channels first."""
-    b, c, h, w = x.shape
-    patches = x.reshape(b, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5)
-    return patches.reshape(b, (h // 2) * (w // 2), c * 4)
+def _fills(folder: ModelFolder, net: Mapping[str, Any], geometry: Geometry) -> bool:
+    """Whether the transformer takes a picture with a hole, and a mask of its pixels, beside the
+    noisy latent.
+
+    Raises:
+        CatalogError: it takes neither these channels nor those of the VAE alone.
+    """
+    takes, cells = int(net.get("in_channels", 64)), geometry.patch**2
+    plain = geometry.channels * cells
+    if takes not in (plain, 2 * plain + geometry.factor**2 * cells):
+        raise CatalogError(
+            f"{folder.path}: the transformer takes {takes} channels per token, but the VAE makes "
+            f"{geometry.channels} x {geometry.patch}x{geometry.patch}. These components are of "
+            "different models, or of one that is steered by another picture (Canny, Depth)."
+        )
+    return takes != plain
 
 
-def unpack(tokens: Tensor, height: int, width: int) -> Tensor:
-    """Tokens back to ``[b, c, height, width]``, in latent cells."""
-    b, _, packed = tokens.shape
-    patches = tokens.reshape(b, height // 2, width // 2, packed // 4, 2, 2)
-    return patches.permute(0, 3, 1, 4, 2, 5).reshape(b, packed // 4, height, width)
+def _capabilities(folder: ModelFolder, distilled: bool, fills: bool) -> frozenset[str]:
+    """What this variant is for; Kontext is known by its pipeline alone."""
+    kontext = folder.pipeline.startswith("FluxKontext")
+    extra = {"embedded guidance": distilled, "fill": fills, "references": kontext}
+    return CARD.capabilities | {name for name, has in extra.items() if has}
 
 
-def image_ids(rows: int, columns: int) -> Tensor:
-    """Positions ``[rows * columns, 3]`` of image tokens: 0, row, column."""
-    import torch
-
-    row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-    return torch.stack([torch.zeros_like(row), row, column], -1).reshape(-1, 3).float()
-
-
-def _defaults(size: int, distilled: bool) -> Defaults:
+def _defaults(size: int, capabilities: frozenset[str]) -> Defaults:
     """Size from the VAE's config; a distilled model is guided by its embedding, not by CFG."""
     base = CARD.defaults
-    return replace(base, cfg=base.cfg if distilled else 2.0, width=size, height=size)
+    sized = replace(base, width=size, height=size)
+    if "fill" in capabilities:
+        return replace(sized, steps=50, guidance=30.0)
+    if "references" in capabilities:
+        return replace(sized, guidance=2.5)
+    return sized if "embedded guidance" in capabilities else replace(sized, cfg=2.0)
 
 
 FAMILY = Flux()

@@ -82,6 +82,15 @@ def load_part(card: Card, folder: ModelFolder, part: str, device: str, dtype: st
     stay_offline()
     library = "diffusers" if component.library == "diffusers" else "transformers"
     kind = getattr(importlib.import_module(library), component.kind)
+    if component.bare is not None:
+        from backend.models.bare import load_bare
+
+        return load_bare(library, kind, component, device, dtype)
+    if not component.nbytes:
+        raise CatalogError(
+            f"{folder.path} has no weights for the {part} of this {card.title} model. Name the "
+            f"file of its {part} ({component.kind}) too."
+        )
     return load_module(library, kind, component.path, device, dtype, component.variant)
 
 

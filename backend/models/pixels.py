@@ -22,9 +22,12 @@ def to_tensor(image: Image) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(colour * 2 - 1).transpose(0, 3, 1, 2).copy())
 
 
-def to_image(tensor: Tensor) -> Image:
-    """The sRGB picture of a ``[batch, 3, height, width]`` tensor in -1..1, clipped to 0..1."""
-    pixels = (tensor.float().cpu() / 2 + 0.5).clamp(0, 1)
+def to_image(tensor: Tensor, wide: bool = False) -> Image:
+    """The sRGB picture of a ``[batch, 3, height, width]`` tensor in about -1..1, clipped to 0..1
+    unless ``wide``."""
+    pixels = tensor.float().cpu() / 2 + 0.5
+    if not wide:
+        pixels = pixels.clamp(0, 1)
     return Image(pixels.permute(0, 2, 3, 1).contiguous().numpy())
 
 

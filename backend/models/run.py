@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from backend.diffusion.around import Around
 from backend.diffusion.edit import EditMaker
 from backend.diffusion.errors import DiffusionError
 from backend.diffusion.sample import Hooks, invert, sample
 from backend.models.card import ModelFacts
-from backend.models.family import describe, family_of
+from backend.models.experts import assemble
+from backend.models.family import describe
+from backend.models.patch import Stage, surround
+from backend.models.pipelines.reference import refuse_whole
+from backend.models.preview import viewer
+from backend.models.seams.maps import Recorder
 from backend.sdk import Context
-from backend.values import Guider, Image, Latent, Model, Noise, Schedule, Solver
+from backend.values import Guider, Latent, Model, Noise, Schedule, Solver
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,25 +31,33 @@ def denoise(
     noise: Noise,
     latent: Latent,
     edits: Sequence[EditMaker] = (),
+    watch: Sequence[Recorder] = (),
 ) -> Latent:
-    """Sample with the guider's model, telling progress and showing rough previews.
+    """Sample with the guider's model, telling progress and showing previews.
+
+    The patches of the model and of the guider's terms are laid on; ``watch`` looks on.
 
     Raises:
         DiffusionError: the guider has no model, or spaces and sizes do not go together.
         CatalogError: the model's files cannot be used.
     """
     model = _checked(guider, latent)
-    family = family_of(model)
+
+    def dress(stage: Stage) -> tuple[Around, ...]:
+        return surround(stage, guider.terms) + tuple(each.around(stage) for each in watch)
+
+    denoiser, around = assemble(model, ctx.load, ctx.device, dress)
     return sample(
-        family.denoiser(model, ctx.load, ctx.device),
+        denoiser,
         guider,
         solver,
         schedule,
         noise,
         latent,
         device=ctx.device,
-        hooks=_hooks(ctx),
+        hooks=_hooks(ctx, model, latent),
         edits=edits,
+        around=around,
     )
 
 
@@ -55,14 +69,25 @@ def find_noise(ctx: Context, guider: Guider, schedule: Schedule, latent: Latent)
         CatalogError: the model's files cannot be used.
     """
     model = _checked(guider, latent)
-    denoiser = family_of(model).denoiser(model, ctx.load, ctx.device)
-    return invert(denoiser, guider, schedule, latent, device=ctx.device, hooks=_hooks(ctx))
+    denoiser, around = assemble(
+        model, ctx.load, ctx.device, lambda stage: surround(stage, guider.terms)
+    )
+    return invert(
+        denoiser,
+        guider,
+        schedule,
+        latent,
+        device=ctx.device,
+        hooks=_hooks(ctx, model, latent),
+        around=around,
+    )
 
 
 def _checked(guider: Guider, latent: Latent) -> Model:
     """The guider's model, after a look at spaces and sizes."""
     if guider.model is None:
         raise DiffusionError("This guider has no model. Connect one to the node that makes it.")
+    refuse_whole(guider.model)
     facts = describe(guider.model)
     for term in guider.terms:
         if term.conditioning.space != facts.text_space:
@@ -95,24 +120,13 @@ def _check_shape(facts: ModelFacts, latent: Latent) -> None:
         )
 
 
-def _hooks(ctx: Context) -> Hooks:
+def _hooks(ctx: Context, model: Model, latent: Latent) -> Hooks:
+    view = viewer(model, latent.space, ctx.load)
+
     def step(done: int, total: int, x0: Tensor) -> None:
         ctx.progress(done, total)
-        ctx.preview(rough_picture(x0))
+        picture = view(x0)
+        if picture is not None:
+            ctx.preview(picture)
 
     return Hooks(check=ctx.check, step=step)
-
-
-def rough_picture(x0: Tensor) -> Image:
-    """A rough look at clean latents: the first three channels, each stretched to 0..1 per sample.
-
-    Of a video the first frame. It costs no decoder and shows shapes, not true colours.
-    """
-    import torch
-
-    still = (x0[:, :, 0] if x0.ndim == 5 else x0)[:, :3].float()
-    still = still if still.shape[1] == 3 else still[:, :1].expand(-1, 3, -1, -1)
-    low, high = torch.aminmax(still.flatten(2), dim=2)
-    low, high = low[:, :, None, None], high[:, :, None, None]
-    picture = (still - low) / (high - low).clamp_min(1e-6)
-    return Image(picture.permute(0, 2, 3, 1).contiguous().cpu().numpy())

@@ -6,16 +6,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import read_folder
+from backend.catalog.source import read_source
 from backend.models.family import Family
+from backend.models.loaders import Loader
 from backend.models.numerics import compute_dtype
-from backend.values import Patch, Weights
+from backend.values import Weights
 
-Key = tuple[str, str, str, str, tuple[Patch, ...]]
+Key = tuple[str, str, str, str, str]
 
 
 class Components(Protocol):
@@ -35,15 +35,23 @@ class _Entry:
 
 
 class Store:
-    """Holds loaded components by identity, part, device, precision and patches.
+    """Holds loaded components by identity, part, device and precision; patches go on for the length
+    of a call only, so all references to one component share it.
 
     Dropping a component frees it once nobody uses it any more. Safe to call from several threads:
     one loads, the others wait for it.
     """
 
-    def __init__(self, families: Mapping[str, Family], budget: int) -> None:
-        """``budget`` is in bytes; the component asked for last stays even above it."""
+    def __init__(
+        self,
+        families: Mapping[str, Family],
+        budget: int,
+        others: Mapping[str, Loader] | None = None,
+    ) -> None:
+        """``budget`` is in bytes; the component asked for last stays even above it. ``others``
+        load what no family answers for."""
         self._families = families
+        self._others = others or {}
         self._budget = budget
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
         self._lock = threading.RLock()
@@ -52,27 +60,31 @@ class Store:
         """The component ``weights.part`` of the model at ``weights.source``, loaded if need be.
 
         Raises:
-            CatalogError: the files are missing, broken, or of no known family or patch.
+            CatalogError: the files are missing, broken, or of no known family.
         """
-        if weights.family not in self._families:
-            raise CatalogError(f"There is no model family {weights.family!r} in this version.")
-        if weights.patches:
-            raise CatalogError(
-                f"{weights.source} carries a patch {weights.patches[0].kind!r}, which this version "
-                "cannot lay over weights. Remove the node that adds it."
-            )
-        family = self._families[weights.family]
-        dtype = compute_dtype(device, family.card, weights.part)
-        key = (weights.identity, weights.part, device, dtype, weights.patches)
+        dtype = self._dtype(weights, device)
+        key = (weights.family, weights.identity, weights.part, device, dtype)
         with self._lock:
             if key not in self._entries:
-                folder = read_folder(Path(weights.source))
-                folder.component(weights.part)
-                value = family.load_part(folder, weights.part, device, dtype)
+                value = self._load(weights, device, dtype)
                 self._entries[key] = _Entry(value, component_bytes(value))
             self._entries.move_to_end(key)
             self._shrink()
             return self._entries[key].value
+
+    def _dtype(self, weights: Weights, device: str) -> str:
+        if weights.family in self._others:
+            return ""
+        if weights.family not in self._families:
+            raise CatalogError(f"There is no model family {weights.family!r} in this version.")
+        return compute_dtype(device, self._families[weights.family].card, weights.part)
+
+    def _load(self, weights: Weights, device: str, dtype: str) -> Any:
+        if weights.family in self._others:
+            return self._others[weights.family].load(weights, device)
+        folder = read_source(weights.source)
+        folder.component(weights.part)
+        return self._families[weights.family].load_part(folder, weights.part, device, dtype)
 
     def clear(self) -> None:
         """Drop every component."""
@@ -91,7 +103,9 @@ class Store:
 
 
 def component_bytes(value: Any) -> int:
-    """Bytes of a module's parameters and buffers; 0 for anything else."""
+    """Bytes of a module's parameters and buffers, or what a value says itself; else 0."""
+    if isinstance(said := getattr(value, "nbytes", None), int):
+        return said
     if not hasattr(value, "parameters"):
         return 0
     tensors = [*value.parameters(), *value.buffers()]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
 from backend.values.arrays import Float32, freeze
 from backend.values.base import Params, Value, frozen_map, no_params
-from backend.values.weights import Model
+from backend.values.weights import Model, Patch
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,20 +20,45 @@ class Conditioning(Value):
     ``tensors`` are read-only float32 arrays by name, batch first (for a Flux: ``sequence``
     ``[batch, tokens, width]`` and ``pooled`` ``[batch, width]``); ``params`` are scalars that go
     along (sizes, embedded guidance). Which names there are is the family's affair.
+
+    ``later`` are the conditionings that take its place in the course of a run, in order.
     """
 
     space: str
     tensors: Mapping[str, Float32]
     params: Params = field(default_factory=no_params)
+    later: tuple[Phase, ...] = ()
 
     def __post_init__(self) -> None:
         frozen = {name: freeze(array) for name, array in sorted(self.tensors.items())}
         object.__setattr__(self, "tensors", MappingProxyType(frozen))
         object.__setattr__(self, "params", frozen_map(self.params))
+        begins = [0.0, *(phase.begin for phase in self.later)]
+        if not all(a < b < 1 for a, b in pairwise(begins)):
+            raise ValueError("later conditionings begin one after another, between 0 and 1")
+        if any(p.conditioning.space != self.space or p.conditioning.later for p in self.later):
+            raise ValueError("later conditionings are of the same space, and have none themselves")
 
     @property
     def count(self) -> int:
         return int(next(iter(self.tensors.values())).shape[0]) if self.tensors else 0
+
+    def at(self, done: float) -> Conditioning:
+        """The one that holds when the fraction ``done`` of a run's steps is taken."""
+        held = self
+        for phase in self.later:
+            # Fractions such as 7 / 10 and 0.7 may differ in their last bit.
+            if done >= phase.begin - 1e-9:
+                held = phase.conditioning
+        return held
+
+
+@dataclass(frozen=True, eq=False)
+class Phase(Value):
+    """What holds from the fraction ``begin`` of a run's steps on, above 0 and below 1."""
+
+    begin: float
+    conditioning: Conditioning
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +125,15 @@ class Noise(Recipe):
 
 @dataclass(frozen=True, eq=False)
 class Term(Value):
-    """One conditioning in a guider, with the weight that it has there."""
+    """One conditioning in a guider, with the weight that it has there.
+
+    ``patches`` change the model for this term's prediction alone, beside those of the model.
+    """
 
     role: str
     conditioning: Conditioning
     weight: float = 1.0
+    patches: tuple[Patch, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

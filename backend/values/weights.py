@@ -10,11 +10,17 @@ from backend.values.base import Params, Value, frozen_map, no_params
 
 @dataclass(frozen=True)
 class Patch(Value):
-    """One change laid over weights, e.g. an adapter: its kind, strength and settings."""
+    """One change laid over weights, e.g. an adapter: its kind, strength and settings.
+
+    A patch that has a file of its own names it as ``Weights`` does: ``identity`` for the bytes,
+    ``source`` for the place, which is no part of the digest.
+    """
 
     kind: str
     strength: float = 1.0
     params: Params = field(default_factory=no_params)
+    identity: str = ""
+    source: str = field(default="", metadata={"digest": False})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", frozen_map(self.params))
@@ -43,7 +49,24 @@ class Weights(Value):
 
 @dataclass(frozen=True)
 class Model(Weights):
-    """A denoiser: a transformer or UNet of ``family``."""
+    """A denoiser: a transformer or UNet of ``family``.
+
+    ``experts``, where there are any, run in its place, each in its own range of noise; the first
+    is the model itself. Patches of the whole are laid on every one of them, after its own.
+    ``preview`` is the file of a tiny decoder by which runs are shown while they go on; since it
+    changes no result it is no part of the digest.
+    """
+
+    experts: tuple[Expert, ...] = ()
+    preview: str = field(default="", metadata={"digest": False})
+
+
+@dataclass(frozen=True)
+class Expert(Value):
+    """A model that runs at noise levels below ``below``, down to where the next takes over."""
+
+    model: Model
+    below: float
 
 
 @dataclass(frozen=True)
@@ -58,3 +81,8 @@ class TextEncoder(Weights):
     """The text encoders of a family taken together; ``space`` names their text space."""
 
     space: str = ""
+
+
+@dataclass(frozen=True)
+class LanguageModel(Weights):
+    """A model that writes text, with its tokenizer and, if it sees pictures, its processor."""

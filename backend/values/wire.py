@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import blake3
 import numpy as np
 
-from backend.values import picture, sampling, weights
+from backend.values import motion, picture, sampling, weights
 from backend.values.arrays import Float32, freeze
 from backend.values.base import Value
 
@@ -31,11 +31,17 @@ KINDS: Mapping[str, type[Value]] = {
         picture.Image,
         picture.Mask,
         picture.Color,
+        motion.FrameFile,
+        motion.Video,
+        motion.Audio,
         weights.Patch,
         weights.Model,
+        weights.Expert,
         weights.VAE,
         weights.TextEncoder,
+        weights.LanguageModel,
         sampling.Conditioning,
+        sampling.Phase,
         sampling.Latent,
         sampling.Solver,
         sampling.Schedule,
@@ -99,7 +105,10 @@ def digest(value: Data) -> str:
 
 
 def nbytes(value: Data) -> int:
-    """Bytes that a value holds in memory, by its arrays and text; a few bytes for a scalar."""
+    """Bytes that a value holds, by its arrays, its text and its file of frames; a few for a scalar.
+
+    A frame file counts in full, so that whoever keeps values under a budget bounds the disk too.
+    """
     total, todo = 0, [value]
     while todo:
         item = todo.pop()
@@ -111,6 +120,8 @@ def nbytes(value: Data) -> int:
             todo.extend(item.values())
         elif isinstance(item, list | tuple):
             todo.extend(item)
+        elif isinstance(item, motion.FrameFile):
+            total += item.nbytes
         elif dataclasses.is_dataclass(item):
             todo.extend(getattr(item, f.name) for f in dataclasses.fields(item))
         total += 16

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.catalog.folder import ModelFolder, read_folder
+from backend.catalog.folder import ModelFolder
+from backend.catalog.source import open_files, open_model
 from backend.models.family import families
+from backend.models.loaders import loaders
 from backend.models.store import Store
 from backend.sdk import Cancelled, Image, Saved, UserError
 from backend.values import Weights
@@ -20,9 +22,10 @@ class FakeDevice:
 
     def __init__(self, folders: Mapping[str, Path], cancel_at: int = -1) -> None:
         self.folders = folders
-        self.store = Store(families(), 2**30)
+        self.store = Store(families(), 2**30, loaders())
         self.done: list[tuple[float, float]] = []
         self.previews: list[Image] = []
+        self.notes: list[str] = []
         self.checks = 0
         self.cancel_at = cancel_at
 
@@ -33,6 +36,9 @@ class FakeDevice:
 
     def progress(self, done: float, total: float) -> None:
         self.done.append((done, total))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
     def preview(self, image: Image) -> None:
         self.previews.append(image)
@@ -57,4 +63,7 @@ class FakeDevice:
         return self.store.get(weights, self.device)
 
     def model(self, ref: str) -> ModelFolder | None:
-        return read_folder(self.folders[ref]) if ref in self.folders else None
+        return open_model(self.folders[ref]) if ref in self.folders else None
+
+    def model_files(self, refs: Sequence[str], config: str) -> ModelFolder:
+        return open_files([self.folders[ref] for ref in refs], config)

@@ -32,6 +32,7 @@ class Desk:
         self.output = OutputFolder(home / "out")
         self.saved: list[Saved] = []
         self.shown: list[Image] = []
+        self.noted: list[str] = []
         self.steps: list[tuple[float, float]] = []
 
     def check(self) -> None:
@@ -39,6 +40,9 @@ class Desk:
 
     def progress(self, done: float, total: float) -> None:
         self.steps.append((done, total))
+
+    def note(self, text: str) -> None:
+        self.noted.append(text)
 
     def preview(self, image: Image) -> None:
         self.shown.append(image)

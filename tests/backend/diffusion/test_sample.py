@@ -14,13 +14,13 @@ import torch
 
 from backend.diffusion import registry
 from backend.diffusion.edit import Edit, Start
-from backend.diffusion.errors import DiffusionError
+from backend.diffusion.errors import DiffusionError, UnequalTexts
 from backend.diffusion.mix import semantic_mix
 from backend.diffusion.noise import gaussian
 from backend.diffusion.paths import VE
 from backend.diffusion.sample import GuidedModel, Hooks, invert, sample
 from backend.diffusion.solver import Estimator, solver_kinds
-from backend.values import Conditioning, Guider, Latent, Noise, Schedule, Solver, Term
+from backend.values import Conditioning, Guider, Latent, Noise, Phase, Schedule, Solver, Term
 from tests.backend.diffusion.gaussian import GaussianDenoiser, condition, guider
 
 SHAPE = (2, 3, 4, 4)
@@ -204,7 +204,7 @@ def test_the_kinds_are_listed_without_torch() -> None:
         "print('torch' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.split() == ["4", "5", "7", "False"]
+    assert run.stdout.split() == ["4", "5", "8", "False"]
 
 
 def test_a_table_that_begins_below_pure_noise_starts_from_the_noised_latent() -> None:
@@ -278,3 +278,66 @@ def test_the_edges_of_every_setting_give_numbers(
             NOISE, latent(),
         )  # fmt: skip
         assert np.abs(result.samples).max() < 100
+
+
+class Apart(GaussianDenoiser):
+    """A model whose texts cannot share a batch."""
+
+    def prepare(self, conditionings: Sequence[Conditioning], count: int) -> torch.Tensor:
+        if len(conditionings) > 1:
+            raise UnequalTexts("one by one")
+        return super().prepare(conditionings, count)
+
+
+def test_texts_that_cannot_share_a_batch_are_asked_one_by_one() -> None:
+    plan, who = Schedule("native", steps=3), guider("cfg", 1.0, 0.0, cfg=3.0)
+    apart = Apart()
+    assert np.allclose(run(latent(), plan, apart, who=who).samples,
+                       run(latent(), plan, who=who).samples, atol=1e-6)  # fmt: skip
+    assert [size for size, _ in apart.calls] == [2] * 6
+
+    class Never(Apart):
+        def prepare(self, conditionings: Sequence[Conditioning], count: int) -> torch.Tensor:
+            raise UnequalTexts("never")
+
+    with pytest.raises(DiffusionError, match="never"):
+        run(latent(), plan, Never(), who=who)
+
+
+@pytest.mark.parametrize("solver", ["euler", "heun"])
+def test_a_conditioning_gives_way_in_the_middle_of_a_run(solver: str) -> None:
+    class Told(GaussianDenoiser):
+        """Notes which means it is asked for."""
+
+        means: list[float] = []  # noqa: RUF012
+
+        def __call__(self, x: torch.Tensor, sigma: float, prepared: object) -> torch.Tensor:
+            self.means.append(float(prepared[0]))  # type: ignore[index]
+            return super().__call__(x, sigma, prepared)
+
+    changing = Conditioning("gauss", condition(0.0).tensors, later=(
+        Phase(0.5, condition(1.0)), Phase(0.8, condition(2.0))))  # fmt: skip
+    model = Told()
+    model.means = []
+    sample(model, Guider("none", {}, None, (Term("positive", changing),)), Solver(solver),
+           Schedule("native", steps=5), NOISE, latent())  # fmt: skip
+    calls = 1 if solver == "euler" else 2
+    steps = [0.0, 0.0, 0.0, 1.0, 2.0]
+    expected = [mean for mean in steps for _ in range(calls)]
+    assert model.means in (expected, expected[:-1])  # Heun's last step needs one call only
+
+
+def test_inversion_meets_moments_backwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, right = [], GuidedModel.at
+
+    def at(self: GuidedModel, index: int, steps: int) -> Estimator:
+        asked.append((index, steps))
+        return right(self, index, steps)
+
+    monkeypatch.setattr(GuidedModel, "at", at)
+    invert(GaussianDenoiser(), guider("none", 0.5), Schedule("native", steps=4), latent(1.0))
+    assert asked == [(3, 4), (2, 4), (1, 4), (0, 4)]
+    asked.clear()
+    half = Schedule("native", steps=4, start=0.5)
+    invert(GaussianDenoiser(), guider("none", 0.5), half, latent(1.0))
+    assert asked == [(3, 4), (2, 4)]

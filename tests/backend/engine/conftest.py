@@ -320,6 +320,13 @@ def make_types(bench: Bench) -> list[NodeType]:
         return number
 
     @node(category="Test")
+    def say(ctx: Context, text: str = "", times: int = 1) -> str:
+        """Tell a text."""
+        for _ in range(times):
+            ctx.note(text)
+        return text
+
+    @node(category="Test")
     def wait(ctx: Context, number: float = 0.0, gate: str = "", opens: str = "") -> float:
         """Open one gate, then wait at another, watching for a cancel."""
         note("wait")

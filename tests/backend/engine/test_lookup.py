@@ -21,7 +21,7 @@ def test_the_built_in_model_goes_by_its_name(tmp_path):
         ("nothing", "There is no model 'nothing'"),
         ("../elsewhere", "elsewhere"),
         ("empty", "model_index.json"),
-        ("file", "is a file"),
+        ("file", "is no model"),
     ],
 )
 def test_what_is_wrong_with_a_model_is_a_sentence(tmp_path, ref, said):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.engine.events import (
+    Note,
     Preview,
     Progress,
     RunFinished,
@@ -165,6 +166,15 @@ def test_progress_is_thinned_out_but_ends_at_the_end(bench):
     said = [event for event in bench.events if isinstance(event, Progress)]
     assert said[-1].done == said[-1].total == 5000
     assert len(said) < 500
+
+
+def test_a_note_of_a_node_goes_out_and_there_are_not_too_many(bench):
+    bench.run({"s": {"type": "say", "params": {"text": "Half of it was cut off."}}})
+    assert [e.text for e in bench.events if isinstance(e, Note)] == ["Half of it was cut off."]
+    bench.run({"s": {"type": "say", "params": {"text": "ha" * 9000, "times": 500}}})
+    said = [event.text for event in bench.events if isinstance(event, Note)]
+    assert len(said) <= 21
+    assert max(map(len, said)) <= 1000
 
 
 def test_a_preview_is_a_small_jpeg_and_is_shown_again_from_the_cache(bench):

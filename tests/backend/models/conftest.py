@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.backend.models import tiny
+from tests.backend.models import tiny, tiny_sd3
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,3 +25,9 @@ def plain_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.write(
         tmp_path_factory.mktemp("plain"), guidance=False, use_dynamic_shifting=False, shift=2.0
     )
+
+
+@pytest.fixture(scope="session")
+def sd3_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Stable Diffusion 3.5, whose image tokens stand before those of the text."""
+    return tiny_sd3.write(tmp_path_factory.mktemp("sd3"))

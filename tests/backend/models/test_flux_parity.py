@@ -21,9 +21,10 @@ from backend.catalog.folder import read_folder
 from backend.diffusion import inpaint, sample
 from backend.diffusion.noise import gaussian, sample_seed
 from backend.diffusion.shift import Shift
-from backend.models import flux
+from backend.models import flux, kl, patches2x2
 from backend.models.codec import Scaling
 from backend.models.family import References, families, recognise, references
+from backend.models.patches2x2 import image_ids, pack, unpack
 from backend.models.store import Store
 from backend.values import Guider, Image, Latent, Noise, Schedule, Solver, Term
 
@@ -109,7 +110,7 @@ COMMON: dict[str, Any] = {
 
 
 def unpacked(result: Any) -> torch.Tensor:
-    return flux.unpack(result.images, HEIGHT // 2, WIDTH // 2)
+    return unpack(result.images, HEIGHT // 2, WIDTH // 2)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def weft(flux_folder: Path) -> Weft:
 def text_to_image(flux_folder: Path) -> torch.Tensor:
     pipe = pipeline(pipeline_flux.FluxPipeline, flux_folder)
     noise = gaussian(3, (2, 4, HEIGHT // 2, WIDTH // 2))
-    return unpacked(pipe(**COMMON, latents=flux.pack(noise)))
+    return unpacked(pipe(**COMMON, latents=pack(noise)))
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +182,7 @@ def test_in_paint_equals_the_pipeline(weft: Weft, in_paint: torch.Tensor) -> Non
 def test_a_model_without_embedded_guidance_and_with_a_static_shift(plain_folder: Path) -> None:
     pipe = pipeline(pipeline_flux.FluxPipeline, plain_folder)
     noise = gaussian(3, (2, 4, HEIGHT // 2, WIDTH // 2))
-    theirs = unpacked(pipe(**COMMON, latents=flux.pack(noise)))
+    theirs = unpacked(pipe(**COMMON, latents=pack(noise)))
     plain = Weft.of(plain_folder)
     assert difference(plain.run(plain.empty(), 3, 3.0), theirs) < TOLERANCE
 
@@ -199,7 +200,7 @@ def test_decoding_equals_the_pipeline(weft: Weft, flux_folder: Path) -> None:
     pipe = pipeline(pipeline_flux.FluxPipeline, flux_folder)
     noise = gaussian(3, (2, 4, HEIGHT // 2, WIDTH // 2))
     options = {**COMMON, "output_type": "np"}
-    theirs = pipe(**options, latents=flux.pack(noise)).images
+    theirs = pipe(**options, latents=pack(noise)).images
     latent = weft.empty().but(samples=weft.run(weft.empty(), 3, 3.0).numpy())
     ours = flux.FAMILY.decode_latent(weft.refs.vae, latent, weft.load, "cpu").pixels
     assert difference(torch.from_numpy(ours.copy()), torch.from_numpy(theirs)) < TOLERANCE
@@ -225,8 +226,7 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def _swap_ids(patch: pytest.MonkeyPatch) -> None:
-    right = flux.image_ids
-    patch.setattr(flux, "image_ids", lambda r, c: right(r, c)[:, [0, 2, 1]])
+    patch.setattr(patches2x2, "image_ids", lambda r, c: image_ids(r, c)[:, [0, 2, 1]])
 
 
 def _no_pooled(patch: pytest.MonkeyPatch) -> None:
@@ -256,8 +256,7 @@ def _wrong_grid(patch: pytest.MonkeyPatch) -> None:
 
 
 def _patch_order(patch: pytest.MonkeyPatch) -> None:
-    right = flux.pack
-    patch.setattr(flux, "pack", lambda x: right(x.transpose(2, 3)).contiguous())
+    patch.setattr(patches2x2, "pack", lambda x: pack(x.transpose(2, 3)).contiguous())
 
 
 def _one_length(patch: pytest.MonkeyPatch) -> None:
@@ -301,7 +300,7 @@ def test_an_unscaled_vae_is_far_off(
     weft: Weft, image_to_image: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for scaling in ((1.0, 0.15), (0.7, 0.0)):
-        monkeypatch.setattr(flux, "scaling_of", lambda config, s=scaling: Scaling(*s))
+        monkeypatch.setattr(kl, "scaling_of", lambda config, s=scaling: Scaling(*s))
         ours = weft.run(weft.encode(picture(), seed=11), 12, 3.0, start=1 - 0.6)
         assert difference(ours, image_to_image) > MARGIN * TOLERANCE
 

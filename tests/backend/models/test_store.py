@@ -90,6 +90,13 @@ def test_devices_and_identities_are_kept_apart(model: Model) -> None:
     assert len({id(h) for h in held}) == 3
 
 
+def test_references_that_differ_in_patches_share_the_weights(model: Model) -> None:
+    family = Counting()
+    store = Store({"flux": family}, 10_000)
+    assert store.get(model.with_(Patch("shared_attention")), "cpu") is store.get(model, "cpu")
+    assert family.loads == ["transformer"]
+
+
 def test_many_threads_load_once(model: Model) -> None:
     family = Counting()
     store = Store({"flux": family}, 10_000)
@@ -115,8 +122,6 @@ def test_what_cannot_be_loaded_is_explained(model: Model, tmp_path: Path) -> Non
         store.get(part_of(model, "unet"), "cpu")
     with pytest.raises(CatalogError, match="is no folder"):
         store.get(replace(model, source=str(tmp_path / "gone")), "cpu")
-    with pytest.raises(CatalogError, match="patch 'lora'"):
-        store.get(model.with_(Patch("lora")), "cpu")
     with pytest.raises(CatalogError, match="no model family"):
         store.get(replace(model, family="unheard"), "cpu")
     assert store.nbytes == 0

@@ -10,14 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.values import (
+    Audio,
     Color,
     Conditioning,
+    FrameFile,
     Image,
     Latent,
     Mask,
     Model,
     Patch,
+    Phase,
     Schedule,
+    Video,
     digest,
     freeze,
 )
@@ -30,6 +34,7 @@ def arrays_of(value):
         "image": lambda: [value.pixels],
         "mask": lambda: [value.coverage],
         "latent": lambda: [value.samples, value.mask],
+        "audio": lambda: [value.samples],
         "conditioning": lambda: list(value.tensors.values()),
     }[type(value).__name__.lower()]()
 
@@ -39,6 +44,7 @@ VALUES = [
     Mask(PIXELS[..., 0]),
     Latent(PIXELS, "x", PIXELS[..., 0]),
     Conditioning("x", {"a": PIXELS}),
+    Audio(PIXELS[0, 0], 8),
 ]
 
 
@@ -84,6 +90,11 @@ def test_strided_arrays_become_contiguous():
         (lambda: Image(np.zeros((1, 3, 4, 2))), "1, 3 or 4 channels"),
         (lambda: Image(np.zeros((1, 0, 4, 3))), "empty side"),
         (lambda: Image([["a"]]), "expected numbers"),
+        (lambda: Audio(np.zeros((1, 0)), 8), "empty side"),
+        (lambda: Audio(np.zeros(3), 8), "2 dimensions"),
+        (lambda: Audio(np.zeros((1, 3)), 0), "at least 1 a second"),
+        (lambda: Video(FrameFile("", 1, 2, 2, 3, "8", ""), 0), "above 0 frames a second"),
+        (lambda: Video(FrameFile("", 0, 2, 2, 3, "8", ""), 24), "at least one frame"),
         (lambda: Mask(np.zeros((1, 2, 3, 1))), "3 dimensions"),
         (lambda: Mask(np.zeros((0, 2, 3))), "empty side"),
         (lambda: Latent(np.zeros((2, 2)), "x"), "4 or 5 dimensions"),
@@ -105,6 +116,32 @@ def test_a_value_cannot_be_changed_but_has_a_changed_copy():
     assert Latent(PIXELS, "x").but(sigma=2.0).sigma == 2.0
     assert Conditioning("x", {"a": PIXELS}).count == 2
     assert Conditioning("x", {}).count == 0
+
+
+def test_a_conditioning_gives_way_to_later_ones():
+    one, two = Conditioning("x", {"a": PIXELS}), Conditioning("x", {})
+    both = Conditioning("x", {}, later=(Phase(0.3, one), Phase(0.7, two)))
+    assert [both.at(done) for done in (0, 2 / 7, 3 / 10, 0.69, 7 / 10, 1)] == [
+        both, both, one, one, two, two,
+    ]  # fmt: skip
+    assert one.at(0.9) is one
+
+
+@pytest.mark.parametrize("begins", [(0.0,), (1.0,), (0.5, 0.5), (0.6, 0.4), (float("nan"),)])
+def test_later_conditionings_come_in_order(begins):
+    later = tuple(Phase(begin, Conditioning("x", {})) for begin in begins)
+    with pytest.raises(ValueError, match="one after another"):
+        Conditioning("x", {}, later=later)
+
+
+def test_later_conditionings_are_of_one_space_and_flat():
+    other = Conditioning("y", {})
+    with pytest.raises(ValueError, match="the same space"):
+        Conditioning("x", {}, later=(Phase(0.5, other),))
+    with pytest.raises(ValueError, match="none themselves"):
+        Conditioning(
+            "y", {}, later=(Phase(0.5, Conditioning("y", {}, later=(Phase(0.7, other),))),)
+        )
 
 
 def test_a_changed_copy_has_a_digest_of_its_own():

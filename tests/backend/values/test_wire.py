@@ -17,20 +17,26 @@ from hypothesis.extra import numpy as arrays
 
 from backend.values import (
     VAE,
+    Audio,
     Color,
     Conditioning,
+    Expert,
+    FrameFile,
     Guider,
     Image,
+    LanguageModel,
     Latent,
     Mask,
     Model,
     Noise,
     Packed,
     Patch,
+    Phase,
     Schedule,
     Solver,
     Term,
     TextEncoder,
+    Video,
     digest,
     digest_parts,
     nbytes,
@@ -62,15 +68,34 @@ def pictures():
 patches = st.builds(Patch, word, number, settings_of)
 weights = {"family": word, "part": word, "identity": word, "source": word}
 stack = st.lists(patches, max_size=2).map(tuple)
-models = st.builds(Model, **weights, patches=stack)
-conditionings = st.builds(
-    Conditioning, word, st.dictionaries(word, array(2), max_size=2), settings_of
+files = st.builds(
+    FrameFile, word, *[st.integers(1, 9)] * 4, st.sampled_from(["8", "16", "float"]), word
 )
+rates = st.floats(0.1, 240)
+videos = st.builds(Video, files, rates, st.sampled_from(["srgb", "linear"]))
+single = st.builds(Model, **weights, patches=stack)
+experts = st.lists(st.builds(Expert, single, number), max_size=2).map(tuple)
+models = st.builds(Model, **weights, patches=stack, experts=experts)
+said = st.dictionaries(word, array(2), max_size=2)
+
+
+@st.composite
+def conditionings_of(draw):
+    """Conditionings of one space, one after another."""
+    space = draw(word)
+    begins = draw(st.sets(st.floats(0.01, 0.99), max_size=2))
+    later = [Phase(at, Conditioning(space, draw(said), draw(settings_of))) for at in sorted(begins)]
+    return Conditioning(space, draw(said), draw(settings_of), tuple(later))
+
+
+conditionings = conditionings_of()
 terms = st.builds(Term, word, conditionings, number)
 values = (
     pictures()
     | st.builds(Mask, array(3))
     | st.builds(Color, *[st.floats(0, 1)] * 4)
+    | st.builds(Audio, array(2), st.integers(1, 96_000))
+    | videos
     | models
     | st.builds(VAE, **weights, patches=stack, space=word)
     | st.builds(TextEncoder, **weights, patches=stack, space=word)
@@ -112,6 +137,8 @@ def _drop_sources(header):
         return header
     if header.get("v") in ("Model", "VAE", "TextEncoder"):
         header = {**header, "is": {k: v for k, v in header["is"].items() if k != "source"}}
+    if header.get("v") == "FrameFile":
+        header = {**header, "is": {k: v for k, v in header["is"].items() if k != "path"}}
     return {key: _drop_sources(item) for key, item in header.items()}
 
 
@@ -119,6 +146,7 @@ PIXELS = np.linspace(0, 1, 24, dtype=np.float32).reshape(1, 2, 4, 3)
 MODEL = Model("flux", "transformer", "blake3:1", "/models/a")
 TEXT = Conditioning("clip", {"a": np.ones((1, 2), np.float32)}, {"size": (64, 64)})
 LATENT = Latent(np.zeros((1, 4, 2, 2), np.float32), "flux")
+FRAMES = FrameFile("blake3:1", 2, 4, 5, 3, "8", "/cache/a")
 UNLIKE = [
     Image(PIXELS),
     Image(PIXELS, "linear"),
@@ -129,12 +157,19 @@ UNLIKE = [
     replace(MODEL, identity="blake3:2"),
     replace(MODEL, family="sdxl"),
     MODEL.with_(Patch("lora", 0.5)),
+    replace(MODEL, experts=(Expert(MODEL, 0.5),)),
+    replace(MODEL, experts=(Expert(MODEL, 0.25),)),
     MODEL.with_(Patch("lora", 0.5)).with_(Patch("lora", 0.5)),
     MODEL.with_(Patch("lora", 0.5, {"rank": 4})),
     VAE("flux", "vae", "blake3:1", "/models/a", space="flux"),
     TextEncoder("flux", "vae", "blake3:1", "/models/a", space="flux"),
+    LanguageModel("flux", "vae", "blake3:1", "/models/a"),
     TEXT,
     replace(TEXT, space="t5"),
+    replace(TEXT, later=(Phase(0.5, TEXT),)),
+    replace(TEXT, later=(Phase(0.25, TEXT),)),
+    replace(TEXT, later=(Phase(0.25, TEXT), Phase(0.5, TEXT))),
+    Phase(0.5, TEXT),
     replace(TEXT, params={"size": (64, 65)}),
     replace(TEXT, tensors={"b": np.ones((1, 2), np.float32)}),
     LATENT,
@@ -149,6 +184,15 @@ UNLIKE = [
     Guider("cfg", {}, MODEL, (Term("negative", TEXT),)),
     Guider("cfg", {}, MODEL, (Term("positive", TEXT, 2.0),)),
     Color(0, 0, 0),
+    FRAMES,
+    replace(FRAMES, content="blake3:2"),
+    replace(FRAMES, depth="16"),
+    Video(FRAMES, 24),
+    Video(FRAMES, 25),
+    Video(FRAMES, 24, "linear"),
+    Audio(np.ones((1, 2)), 8),
+    Audio(np.ones((2, 1)), 8),
+    Audio(np.ones((1, 2)), 9),
     "1",
     1,
     1.0,
@@ -178,6 +222,13 @@ def test_where_weights_lie_is_no_part_of_the_digest_but_travels():
     assert unpack(pack(moved)).source == "/elsewhere"
 
 
+def test_where_frames_lie_is_no_part_of_the_digest_but_travels():
+    video, moved = Video(FRAMES, 24), Video(replace(FRAMES, path="/elsewhere"), 24)
+    assert digest(moved) == digest(video)
+    assert unpack(pack(moved)) == moved
+    assert nbytes(video) >= FRAMES.nbytes == 2 * 4 * 5 * 3
+
+
 def test_names_in_another_order_are_the_same_value():
     one = Solver("x", {"a": 1, "b": 2})
     assert digest(one) == digest(Solver("x", {"b": 2, "a": 1}))
@@ -195,7 +246,7 @@ def test_a_digest_is_the_same_in_another_process():
 
 
 def test_every_kind_of_value_is_tried_above():
-    assert {type(value) for value in UNLIKE} | {Patch, Term} >= set(KINDS.values())
+    assert {type(value) for value in UNLIKE} | {Expert, Patch, Term} >= set(KINDS.values())
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, b"bytes", 1j])

@@ -1,0 +1,134 @@
+"""An adapter file in memory, and how it is named on links. Light until it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import blake3
+
+from backend.catalog.errors import CatalogError
+from backend.catalog.header import read_header
+from backend.models.lora.names import Parsed, parse
+from backend.values import Patch, Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FAMILY = "lora"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """All tensors of an adapter file, by their names in it, on one device."""
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tensors."""
+        return sum(t.numel() * t.element_size() for t in self.tensors.values())
+
+
+def lora_patch(path: Path, family: str, strength: float, begin: float, end: float) -> Patch:
+    """The patch that lays a file over the denoiser of a family's model, from its header.
+
+    Raises:
+        CatalogError: it is broken, no LoRA, for another family, or for text encoders alone.
+    """
+    found = check_file(path)
+    _check_family(path, family)
+    if not any(pair.part == "" for pair in found.pairs):
+        raise CatalogError(
+            f"{path.name} changes text encoders alone. Lay it on with the node LoRA on text."
+        )
+    return Patch(FAMILY, strength, {"begin": begin, "end": end}, identity(path), str(path))
+
+
+def text_patch(path: Path, family: str, strength: float) -> Patch:
+    """The patch that lays a file over the text encoders of a family's model, from its header.
+
+    Raises:
+        CatalogError: it is broken, no LoRA, for another family, or has nothing for text encoders.
+    """
+    found = check_file(path)
+    _check_family(path, family)
+    if not any(pair.part for pair in found.pairs):
+        raise CatalogError(
+            f"{path.name} has nothing for text encoders. Take this node out, the LoRA node is enough."
+        )
+    return Patch(FAMILY, strength, {}, identity(path), str(path))
+
+
+def _check_family(path: Path, family: str) -> None:
+    from backend.catalog.identify import identify_file, shipped_knowledge
+
+    known, _ = identify_file(path, shipped_knowledge())
+    if known.families and family not in known.families:
+        raise CatalogError(
+            f"{path.name} is a LoRA for {known.title or known.family}, and this model is of the "
+            f"family {family}. Choose a LoRA for this family."
+        )
+
+
+def identity(path: Path) -> str:
+    """``blake3:`` over the contents of an adapter file; they are small."""
+    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
+    hasher.update_mmap(path)
+    return "blake3:" + hasher.hexdigest()
+
+
+def check_file(path: Path) -> Parsed:
+    """What an adapter's header says.
+
+    Raises:
+        CatalogError: it is no sound safetensors file, or no LoRA that can be laid on.
+    """
+    found = parse(read_header(path).tensors)
+    if found.form:
+        raise CatalogError(
+            f"{path} holds an adapter of the form {found.form}, which cannot be laid on here; "
+            "plain LoRA can. Get the LoRA version of it, or convert it with the tool that made it."
+        )
+    if not found.pairs:
+        raise CatalogError(
+            f"{path} is no LoRA: it has no pair of low-rank factors. Choose a LoRA file."
+        )
+    return found
+
+
+def reference(patch: Patch) -> Weights:
+    """The reference to a patch's file, for the loader."""
+    return Weights(FAMILY, "adapter", patch.identity, patch.source)
+
+
+@dataclass(frozen=True)
+class AdapterLoader:
+    """Reads adapter files."""
+
+    family: str = FAMILY
+
+    def load(self, weights: Weights, device: str) -> Any:
+        """The ``Adapter`` of a file, in float32 on the CPU, in bfloat16 on other devices.
+
+        Raises:
+            CatalogError: the file is gone or broken.
+        """
+        import torch
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        path = Path(weights.source)
+        check_file(path)
+        dtype = torch.float32 if device == "cpu" else torch.bfloat16
+        try:
+            found = load_file(path, device=device)
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise CatalogError(f"{path} cannot be read ({error}). Get the file again.") from error
+        return Adapter(path, {name: tensor.to(dtype) for name, tensor in found.items()})
+
+
+LOADER = AdapterLoader()

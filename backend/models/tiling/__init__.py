@@ -1,0 +1,1 @@
+"""Large pictures through a VAE a square at a time."""

@@ -1,0 +1,85 @@
+"""A tiny Stable Diffusion 3.5 with random weights that matter, as an ordinary model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.transformers.transformer_sd3 import SD3Transformer2DModel
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
+    FlowMatchEulerDiscreteScheduler,
+)
+from transformers import T5Config, T5EncoderModel
+
+from tests.backend.models import tiny, tiny_sdxl
+
+TEXT_WIDTH = 96
+"""Wider than both CLIPs together (80), as in the real one."""
+
+
+def transformer(**changes: Any) -> SD3Transformer2DModel:
+    """Three blocks, the first with a second attention, as Stable Diffusion 3.5 medium has it."""
+    torch.manual_seed(0)
+    settings: dict[str, Any] = {
+        "sample_size": 16,
+        "num_layers": 3,
+        "attention_head_dim": 16,
+        "num_attention_heads": 2,
+        "joint_attention_dim": TEXT_WIDTH,
+        "caption_projection_dim": 32,
+        "pooled_projection_dim": 64,
+        "pos_embed_max_size": 16,
+        "dual_attention_layers": (0, 1),
+        "qk_norm": "rms_norm",
+        **changes,
+    }
+    return tiny.shake(SD3Transformer2DModel(**settings), 1)
+
+
+def vae() -> AutoencoderKL:
+    """A VAE that halves the picture once, with the channels and the scaling of the real one."""
+    torch.manual_seed(0)
+    net = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(4, 8),
+        latent_channels=16,
+        norm_num_groups=2,
+        sample_size=32,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+        scaling_factor=1.5305,
+        shift_factor=0.0609,
+    )
+    return net.eval()
+
+
+def t5() -> T5EncoderModel:
+    torch.manual_seed(0)
+    config = T5Config(
+        vocab_size=len(tiny.t5_tokenizer()),
+        d_model=TEXT_WIDTH,
+        d_kv=16,
+        d_ff=64,
+        num_layers=2,
+        num_heads=2,
+    )
+    return T5EncoderModel(config).eval()
+
+
+def write(folder: Path, with_t5: bool = True, net: Any = None, **scheduler: Any) -> Path:
+    """Write the model folder, with or without T5; ``scheduler`` overrides the settings."""
+    parts = {
+        "scheduler": FlowMatchEulerDiscreteScheduler(**{"shift": 3.0, **scheduler}),
+        "text_encoder": tiny_sdxl.encoder(1, projected=True),
+        "text_encoder_2": tiny_sdxl.encoder(2, projected=True, width=48),
+        "text_encoder_3": t5() if with_t5 else None,
+        "tokenizer": tiny.clip_tokenizer(),
+        "tokenizer_2": tiny.clip_tokenizer(),
+        "tokenizer_3": tiny.t5_tokenizer() if with_t5 else None,
+        "transformer": net or transformer(),
+        "vae": vae(),
+    }
+    return tiny_sdxl.save(folder, "StableDiffusion3Pipeline", parts)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.models import reference
+from backend.sdk import Conditioning, Image, UserError, facts_of
+from backend.values import Phase
+from nodes.conditioning import encode_text
+from nodes.latents import empty_latent
+from nodes.loaders import LoadedModel, load_model
+from nodes.references import reference_image
+from nodes.sampling import sample
+from tests.backend.models import tiny, tiny_flux2
+from tests.backend.models.checks import changed
+from tests.nodes.fake_device import FakeDevice
+
+PICTURE = Image(np.random.default_rng(1).random((1, 32, 48, 3), dtype=np.float32))
+
+
+@pytest.fixture(scope="module")
+def ctx(tmp_path_factory: pytest.TempPathFactory) -> FakeDevice:
+    torch.set_num_threads(1)
+    home: Path = tmp_path_factory.mktemp("models")
+    plain = tiny.write(home / "plain")
+    named = {"_class_name": "FluxKontextPipeline"}
+    kontext = changed(plain, home / "kontext", "model_index.json", **named)
+    return FakeDevice(
+        {"plain": plain, "kontext": kontext, "klein": tiny_flux2.write(home / "klein")}
+    )
+
+
+def made(ctx: FakeDevice, found: LoadedModel, told: Conditioning) -> np.ndarray:
+    latent = empty_latent(ctx, found.model, 32, 32)
+    return sample(ctx, found.model, told, latent, told, steps=2, seed=1).samples
+
+
+@pytest.mark.parametrize("name", ["kontext", "klein"])
+def test_a_model_works_from_the_pictures_that_it_is_shown(ctx: FakeDevice, name: str) -> None:
+    found = load_model(ctx, name)
+    text = encode_text(ctx, found.text_encoder, "make it snow")
+    one = reference_image(ctx, text, found.vae, PICTURE)
+    two = reference_image(ctx, one, found.vae, Image(1 - PICTURE.pixels))
+    seen = [made(ctx, found, told) for told in (text, one, two)]
+    assert np.abs(seen[0] - seen[1]).max() > 1e-3
+    assert np.abs(seen[1] - seen[2]).max() > 1e-3
+    assert len(reference.names(two)) == 2
+
+
+def test_what_comes_later_is_shown_it_too(ctx: FakeDevice) -> None:
+    found = load_model(ctx, "kontext")
+    text = encode_text(ctx, found.text_encoder, "a")
+    told = reference_image(ctx, replace(text, later=(Phase(0.5, text),)), found.vae, PICTURE)
+    assert reference.names(told.later[0].conditioning) == ["reference_1"]
+
+
+def test_a_model_that_sees_none_is_named(ctx: FakeDevice) -> None:
+    found = load_model(ctx, "plain")
+    text = encode_text(ctx, found.text_encoder, "a")
+    with pytest.raises(UserError, match="Flux model does not look at reference pictures"):
+        reference_image(ctx, text, found.vae, PICTURE)
+
+
+def test_a_picture_of_another_size_is_told_the_nearest(ctx: FakeDevice) -> None:
+    found = load_model(ctx, "kontext")
+    text = encode_text(ctx, found.text_encoder, "a")
+    with pytest.raises(UserError, match="multiples of 4 pixels, not 48x30"):
+        reference_image(ctx, text, found.vae, Image(PICTURE.pixels[:, :30]))
+
+
+def test_facts_and_peak() -> None:
+    image = facts_of("Image", width=100, height=50)
+    vae = facts_of("VAE", pixel_bytes=8)
+    text = facts_of("Conditioning", space="flux1", count=2)
+    facts, peak = reference_image.hooks["facts"], reference_image.hooks["peak"]
+    assert facts(None, conditioning=text, vae=vae, image=image) == text
+    assert facts(None, conditioning=None, vae=vae, image=image).type == "Conditioning"
+    assert peak(None, conditioning=text, vae=vae, image=image) == 40000
+    assert peak(None, conditioning=text, vae=vae, image=None) == 0
