@@ -118,7 +118,7 @@ class Lookup(Protocol):
     """What a facts hook may ask about the outside: headers only, and only of granted files."""
 
     def model(self, ref: str) -> Any | None:
-        """The header facts of a model folder or checkpoint, or ``None`` when nothing is known of it.
+        """The header facts of a model folder or checkpoint, or ``None`` if nothing is known of it.
 
         Raises:
             UserError: it is missing, not granted or broken; let it pass.

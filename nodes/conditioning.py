@@ -9,6 +9,7 @@ from backend.graph.prompts import read_prompt
 from backend.models.agree import same_text_space
 from backend.models.encode import coder, encode_plain, encode_prompt
 from backend.models.explain import explained
+from backend.models.family import describe
 from backend.sdk import (
     Conditioning,
     Context,
@@ -105,6 +106,7 @@ def guider(
     `cfg` pushes from the negative to the positive conditioning by `cfg`. `cfg_interval` does so
     only from the fraction `begin` to `end` of the steps, which keeps variety and saves time.
     `cfg_zero` scales the negative prediction to fit first and stands still for `zero_steps` steps.
+    `cfg_token_norm` turns predictions and does not lengthen them, as Qwen-Image is sampled.
     `none`, or no negative, samples the model as it is.
 
     Example: guider(kind="cfg_interval", cfg=5, begin=0.1, end=0.7) -> sample_with_parts.
@@ -113,7 +115,7 @@ def guider(
     settings = {"cfg": cfg, "begin": begin, "end": end, "zero_steps": zero_steps}
     used = {
         "none": (), "cfg": ("cfg",), "cfg_interval": ("cfg", "begin", "end"),
-        "cfg_zero": ("cfg", "zero_steps"),
+        "cfg_zero": ("cfg", "zero_steps"), "cfg_token_norm": ("cfg",),
     }.get(kind, tuple(settings))  # fmt: skip
     return Guider(kind, {name: settings[name] for name in used}, model, terms)
 
@@ -145,22 +147,27 @@ def skip_layer_guider(
     negative: Conditioning,
     cfg: Annotated[float, Range(0, 30, 0.1)] = 3.5,
     skip: Annotated[float, Range(0, 20, 0.1)] = 2.0,
-    layers: ScalarList = (1,),
+    layers: ScalarList = (),
     begin: Annotated[float, Range(0, 1, 0.01)] = 0.01,
     end: Annotated[float, Range(0, 1, 0.01)] = 0.2,
 ) -> Guider:
     """Guide by CFG, and away from what the model makes without some of its blocks.
 
-    The third prediction leaves out the blocks `layers` (counted from 0) and is pushed away from
+    The third prediction leaves out the blocks `layers` (counted from 0; none takes those that the
+    model was published with, as Stable Diffusion 3.5 medium was) and is pushed away from
     by `skip`, from the fraction `begin` to `end` of the steps; it helps anatomy and structure, as
     in Stable Diffusion 3.5. It costs one more evaluation in those steps. `skip` 0 is CFG.
 
     Example: skip_layer_guider(cfg=4, skip=2.5, layers="7, 8, 9") -> sample_with_parts.
     """
-    numbers = tuple(int(layer) for layer in layers)
-    patch = Patch("skip_blocks", 1.0, {"layers": numbers})
     terms, _ = pair(positive, negative, "skip_layer")
-    without = (Term("skip", positive, patches=(patch,)),) if skip else ()
+    without: tuple[Term, ...] = ()
+    if skip:
+        with explained():
+            numbers = tuple(int(layer) for layer in layers) or _published_layers(model)
+        without = (
+            Term("skip", positive, patches=(Patch("skip_blocks", 1.0, {"layers": numbers}),)),
+        )
     settings = {"cfg": cfg, "skip": skip, "begin": begin, "end": end}
     return Guider("skip_layer", settings, model, (*terms, *without))
 
@@ -204,6 +211,18 @@ def pair(
     if negative is None:
         return (Term("positive", positive),), "none"
     return (Term("positive", positive), Term("negative", negative)), kind
+
+
+def _published_layers(model: Model) -> tuple[int, ...]:
+    """The blocks that a model's authors leave out for skip-layer guidance.
+
+    Raises:
+        UserError: they name none.
+    """
+    said = describe(model).settings.get("skip_layer")
+    if not said:
+        raise UserError("This model names no blocks to leave out. Give their numbers in layers.")
+    return tuple(int(layer) for layer in said["layers"])
 
 
 def _guider_facts(kind: str, model: Facts | None, *conditionings: Facts | None) -> Facts:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from backend.models.explain import explained
 from backend.models.lora.adapter import lora_patch, text_patch
+from backend.models.lora.fit import check_fits
+from backend.models.pipelines.reference import refuse_whole
+from backend.models.rotary import METHODS
 from backend.sdk import Context, Facts, FilePath, Model, Range, TextEncoder, facts_of, node
 from backend.values import Patch
+
+if TYPE_CHECKING:
+    RopeMethod: TypeAlias = str
+else:
+    RopeMethod = Literal[tuple(METHODS)]
 
 
 @node(category="Model/Patches", aliases=("style aligned", "consistent style", "reference"))
@@ -47,15 +55,18 @@ def lora(
 ) -> Model:
     """Lay a LoRA over a model: a style, a subject or a skill that was trained for its family.
 
-    Files of diffusers, PEFT and kohya's trainers are read, from safetensors only. Chain the node
-    to lay on several. The weights themselves are not touched: `strength` 0 gives the same bits as
-    no LoRA, and a negative one goes the other way. `begin` and `end` keep it to a part of the
-    steps, as fractions.
+    Files of diffusers, PEFT and kohya's trainers are read, LoHa and LoKr too, from safetensors
+    only; one for another model is refused at once. Chain the node to lay on several. The weights
+    themselves are not touched: `strength` 0 gives the same bits as no LoRA, and a negative one goes
+    the other way. `begin` and `end` keep it to a part of the steps, as fractions.
 
     Example: load_model -> lora(file="ink.safetensors", strength=0.8) -> sample.model.
     """
+    path = ctx.read(file)
     with explained():
-        patch = lora_patch(ctx.read(file), model.family, strength, begin, end)
+        refuse_whole(model)
+        patch = lora_patch(path, model.family, strength, begin, end)
+        check_fits(path, model)
     return model.with_(patch) if strength else model
 
 
@@ -85,3 +96,42 @@ def _(p: Any, model: Facts | None) -> Facts:
 @lora_on_text.facts
 def _(p: Any, text_encoder: Facts | None) -> Facts:
     return text_encoder or facts_of("TextEncoder")
+
+
+@node(
+    category="Model/Patches",
+    title="Scale positions",
+    aliases=("rope", "ntk", "yarn", "high resolution", "ultraflux", "seedream"),
+)
+def rope_scale(
+    ctx: Context,
+    model: Model,
+    kind: RopeMethod = "scaled",
+    trained_width: Annotated[int, Range(0, 16384, 8)] = 0,
+    trained_height: Annotated[int, Range(0, 16384, 8)] = 0,
+    strength: Annotated[float, Range(0, 1, 0.01)] = 1.0,
+    begin: Annotated[float, Range(0, 1, 0.01)] = 0.0,
+    end: Annotated[float, Range(0, 1, 0.01)] = 1.0,
+) -> Model:
+    """Keep pictures in one piece that are larger than the model was trained for.
+
+    Beyond its trained size a model repeats objects. `scaled` (Seedream 2.0) spreads the positions
+    it knows over the whole picture, `ntk` (Lumina-T2X) slows the slow rotations, `ntk_timed`
+    (Lumina-Next) goes from the first to the second during a run, `yarn` treats each band of
+    rotations by itself, and `ultraflux` is `yarn` on whole turns, for models trained with it. The
+    trained size is the model's default where it is 0; at that size nothing changes, nor at
+    `strength` 0. With an `end` below 1 the first steps lay out the picture and the rest draw it.
+
+    Example: load_model -> rope_scale(kind="scaled", end=0.3) -> sample with an empty_latent of
+    1536x1536: one scene instead of several.
+    """
+    params = {
+        "method": kind, "width": trained_width, "height": trained_height, "begin": begin,
+        "end": end,
+    }  # fmt: skip
+    return model.with_(Patch("rope", strength, params)) if strength else model
+
+
+@rope_scale.facts
+def _(p: Any, model: Facts | None) -> Facts:
+    return model or facts_of("Model")

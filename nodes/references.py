@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from backend.models import reference
 from backend.models.explain import explained
-from backend.models.family import describe, family_of
-from backend.sdk import VAE, Conditioning, Context, Facts, Image, UserError, facts_of, node
+from backend.models.family import SeeingFamily, describe, family_of
+from backend.sdk import (
+    VAE,
+    Conditioning,
+    Context,
+    Facts,
+    Image,
+    Multiline,
+    TextEncoder,
+    UserError,
+    facts_of,
+    node,
+)
 
 
 @node(
@@ -40,6 +52,54 @@ def reference_image(
         return reference.add(conditioning, latent)
 
 
+@node(
+    category="Conditioning",
+    lane="device",
+    title="Encode edit text",
+    aliases=("text encode qwen image edit", "instruct", "edit image", "vision"),
+)
+def encode_edit_text(
+    ctx: Context, text_encoder: TextEncoder, vae: VAE, text: Multiline = "", *images: Image
+) -> Conditioning:
+    """Say what to do with pictures, to a model whose text encoder sees them too.
+
+    For Qwen-Image-Edit: its language model looks at the pictures while it reads the text, and the
+    model itself has them as references, so no `reference_image` is needed. The first version takes
+    one picture, later ones several, which the text may call "Picture 1", "Picture 2" and so on.
+    The negative text needs the same pictures. They should have about a megapixel each, with sides
+    that are multiples of 16, which the node resize brings about.
+
+    Example: encode_edit_text(text="make it snow", images=[photo]) -> sample.positive, and
+    encode_edit_text(text="", images=[photo]) -> sample.negative.
+    """
+    with explained():
+        family, capabilities = family_of(text_encoder), describe(text_encoder).capabilities
+        if not isinstance(family, SeeingFamily) or "sees" not in capabilities:
+            raise UserError(
+                f"The text encoder of this {family.card.title} model does not see pictures. Use "
+                "encode text, and reference image behind it where the model takes references."
+            )
+        place = (ctx.load, ctx.device)
+        told = family.encode_seen(text_encoder, [text], images, {}, *place)
+        for image in images:
+            told = reference.add(told, family_of(vae).encode_image(vae, image, *place))
+        return told
+
+
+@encode_edit_text.facts
+def _(
+    p: Any, text_encoder: Facts | None, vae: Facts | None, images: Sequence[Facts | None] = ()
+) -> Facts:
+    return facts_of("Conditioning", space=text_encoder and text_encoder.space, count=1)
+
+
+@encode_edit_text.peak
+def _(
+    p: Any, text_encoder: Facts | None, vae: Facts | None, images: Sequence[Facts | None] = ()
+) -> int:
+    return max((_coding(vae, image) for image in images), default=0)
+
+
 @reference_image.facts
 def _(p: Any, conditioning: Facts | None, vae: Facts | None, image: Facts | None) -> Facts:
     return conditioning or facts_of("Conditioning")
@@ -47,6 +107,11 @@ def _(p: Any, conditioning: Facts | None, vae: Facts | None, image: Facts | None
 
 @reference_image.peak
 def _(p: Any, conditioning: Facts | None, vae: Facts | None, image: Facts | None) -> int:
+    return _coding(vae, image)
+
+
+def _coding(vae: Facts | None, image: Facts | None) -> int:
+    """Bytes at the peak of encoding one picture."""
     if vae is None or image is None:
         return 0
     return (vae.pixel_bytes or 0) * (image.width or 0) * (image.height or 0)

@@ -9,6 +9,7 @@ from backend.diffusion.schedule import schedule_kinds
 from backend.diffusion.solver import solver_kinds
 from backend.models.agree import same_latent_space, same_text_space
 from backend.models.explain import explained
+from backend.models.family import describe
 from backend.models.pipelines.reference import whole_sentence
 from backend.models.run import denoise as run_sampler
 from backend.models.run import find_noise
@@ -29,14 +30,17 @@ from backend.sdk import (
     facts_of,
     node,
 )
-from nodes.conditioning import GuidanceName, pair
+from nodes.conditioning import SIMPLE_GUIDANCE, pair
 
 SOLVERS, SCHEDULES = tuple(solver_kinds()), tuple(schedule_kinds())
 if TYPE_CHECKING:
     SolverName: TypeAlias = str
+    OwnSolver: TypeAlias = str
+    OwnGuidance: TypeAlias = str
     ScheduleName: TypeAlias = str
 else:
     SolverName, ScheduleName = Literal[SOLVERS], Literal[SCHEDULES]
+    OwnSolver, OwnGuidance = Literal[("native", *SOLVERS)], Literal[("native", *SIMPLE_GUIDANCE)]
 
 Steps = Annotated[int, Range(1, 150, 1)]
 Fraction = Annotated[float, Range(0, 1, 0.01)]
@@ -52,9 +56,9 @@ def sample(
     steps: Steps = 28,
     cfg: Annotated[float, Range(0, 30, 0.1)] = 2.0,
     seed: SeedParam = 0,
-    solver: SolverName = "euler",
+    solver: OwnSolver = "native",
     schedule: ScheduleName = "native",
-    guidance: GuidanceName = "cfg",
+    guidance: OwnGuidance = "native",
     denoise: Fraction = 1.0,
 ) -> Latent:
     """Denoise a latent with the model.
@@ -63,16 +67,18 @@ def sample(
     or at 1, the model runs unguided and twice as fast. `denoise` below 1 starts from the latent
     given and keeps more of it the lower it is: 0 returns it as it is. Each picture of a batch has
     its own noise, drawn from `seed`; the first is what the seed gives alone. A latent with an
-    in-paint mask changes only where the mask is white.
+    in-paint mask changes only where the mask is white. `native` is what the model was made for:
+    its own solver, levels and kind of guidance.
 
     Example: load_model -> encode_text -> sample(steps=28, cfg=2, seed=7) -> vae_decode.
     """
-    terms, kind = pair(positive, negative, guidance)
     with explained():
+        own = describe(model).defaults
+        terms, kind = pair(positive, negative, own.guider if guidance == "native" else guidance)
         return run_sampler(
             ctx,
             Guider(kind, {} if kind == "none" else {"cfg": cfg}, model, terms),
-            Solver(solver),
+            Solver(own.solver if solver == "native" else solver),
             Schedule(schedule, steps=steps, start=1.0 - denoise),
             Noise("gaussian", seed=seed),
             latent,
@@ -170,22 +176,26 @@ def schedule(
     alpha: Annotated[float, Range(0.05, 10, 0.05)] = 0.6,
     beta: Annotated[float, Range(0.05, 10, 0.05)] = 0.6,
     sigmas: ScalarList = (),
+    trained_tokens: Annotated[int, Range(0, 1_000_000, 1)] = 0,
 ) -> Schedule:
     """Choose how the noise levels of a run are placed.
 
     `native` is what the model was made for. `flow` shifts by your own `shift`, or with the image
-    size when `dynamic`. `karras` (with `rho`) and `exponential` spend more steps at low noise,
-    `beta` (with `alpha`, `beta`) at both ends. `denoise` below 1 skips the first steps, `leave`
-    stops with that fraction of them undone. `sigmas`, if given, is the table itself, descending.
+    size when `dynamic`; with `trained_tokens` (4096 for 1024x1024 pixels, 16 a token) `shift` is
+    for that size, and larger pictures get more. `karras` (with `rho`) and `exponential` spend more
+    steps at low noise, `beta` (with `alpha`, `beta`) at both ends. `denoise` below 1 skips the
+    first steps, `leave` stops with that fraction of them undone. `sigmas`, if given, is the table
+    itself, descending.
 
     Example: schedule(kind="flow", shift=3, steps=20) -> sample_with_parts.
     """
     settings: dict[str, Any] = {
         "shift": shift, "dynamic": dynamic, "rho": rho, "alpha": alpha, "beta": beta,
+        "trained_tokens": trained_tokens,
     }  # fmt: skip
     used: dict[str, tuple[str, ...]] = {
-        "native": (), "flow": ("shift", "dynamic"), "karras": ("rho",), "exponential": (),
-        "beta": ("alpha", "beta"),
+        "native": (), "flow": ("shift", "dynamic", "trained_tokens"), "karras": ("rho",),
+        "exponential": (), "beta": ("alpha", "beta"),
     }  # fmt: skip
     params = {name: settings[name] for name in used.get(kind, tuple(settings))}
     if leave:

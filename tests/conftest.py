@@ -1,8 +1,8 @@
-"""What all tests share: Hypothesis without a stopwatch, for machines that are busy, and folders of
-the user that are the tests' own."""
+"""What all tests share: Hypothesis without a stopwatch, and a cache folder of their own."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -12,10 +12,8 @@ settings.load_profile("weft")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Settings, caches and data of whoever runs the tests stay out of them, and unharmed."""
-    home = tmp_path_factory.mktemp("user")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that a test runs, in this process or another, touches the cache of whoever tests."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("CONFIG", "CACHE", "DATA", "STATE"):
-            patch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
-        yield home
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -74,7 +74,14 @@ _NETS = (
     "transformer.", "unet.", "lora_unet_", "lora_transformer_", "lora_prior_unet_", "lycoris_",
 )  # fmt: skip
 _TEXTS = re.compile(r"(?:lora_te\d?_|text_encoders?(?:_\d)?[._](?:[a-z0-9_]+\.transformer\.)?)")
-_NUMBER = re.compile(r"(?<![^_.])\d+(?![^_.])")
+_NUMBER = re.compile(r"[0-9](?<![^_.\n][0-9])[0-9]*(?![^_.\n])")
+"""A number between dots, underscores or ends; that it begins with the digit makes it quick."""
+
+_SECONDS = (
+    *((up, (down,)) for down, up, _ in _PAIRS),
+    *((f".lokr_{end}", (".lokr_w1", ".lokr_w1_a")) for end in ("w1_b", "w2", "w2_a", "w2_b")),
+)  # fmt: skip
+"""Endings of the other tensors of a module, and what the first one's may be."""
 
 
 def load_targets(folder: Path | None = None) -> tuple[Targets, ...]:
@@ -102,12 +109,10 @@ def read_lora(
     ``metadata`` decides only between tables that fit equally well, and without it the table of
     more modules comes first: Chroma has nearly all modules of Flux, but Flux has others too.
     """
-    found = list(_factors(shapes))
+    found = list(_factors(_unlike(shapes), shapes))
     if not found:
         return None
-    # Blocks repeat: what differs only in its numbers is looked at once.
-    unlike = {(_NUMBER.sub("#", name), sizes): name for name, sizes, _, _ in found}
-    modules = frozenset((target(name), sizes) for (_, sizes), name in unlike.items())
+    modules = frozenset((target(name), sizes) for name, sizes, _, _ in found)
     form = Counter(form for _, _, _, form in found).most_common(1)[0][0]
     ranks = Counter(rank for _, _, rank, _ in found if rank)
     fits = [
@@ -158,12 +163,35 @@ def read_embedding(shapes: Shapes, tables: Iterable[Targets]) -> tuple[Targets, 
     return fits
 
 
-def _factors(shapes: Shapes) -> Iterator[tuple[str, tuple[int, int], int, str]]:
-    """Module, (out, in), rank and form of each product of factors."""
+def _unlike(shapes: Shapes) -> Iterable[str]:
+    """The first tensors of modules, of those that differ in nothing but their numbers only one:
+    blocks repeat, and a file has hundreds of them."""
+    names = list(shapes)
+    plain = _NUMBER.sub("#", "\n".join(names)).split("\n")
+    if len(plain) != len(names):  # a name has a line break
+        plain = names
+    unlike = dict(zip(zip(plain, shapes.values(), strict=True), names, strict=True))
+    return dict.fromkeys(_first(name, shapes) for name in unlike.values())
+
+
+def _first(name: str, shapes: Shapes) -> str:
+    """The first tensor of the module that a tensor belongs to; itself where there is none."""
+    for ending, firsts in _SECONDS:
+        if name.endswith(ending):
+            module = name[: -len(ending)]
+            return next((module + first for first in firsts if module + first in shapes), name)
+    return name
+
+
+def _factors(
+    names: Iterable[str], shapes: Shapes
+) -> Iterator[tuple[str, tuple[int, int], int, str]]:
+    """Module, (out, in), rank and form of each product of factors whose first tensor is named."""
     pairs = list(_PAIRS)
-    for key, shape in shapes.items():
+    for key in names:
         if not key.endswith(_FIRSTS):
             continue
+        shape = shapes[key]
         for number, (down, up, form) in enumerate(pairs):
             if key.endswith(down):
                 module = key[: -len(down)]

@@ -34,6 +34,7 @@ MAX_SMALL = 64 * 2**20
 """Bytes of a file that holds no weights."""
 TRIES = 5
 _SHA256 = re.compile(r'"?([0-9a-f]{64})"?')
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 Progress = Callable[[int, int], None]
@@ -64,7 +65,7 @@ class Fetcher:
         """
         if sha256 and not _SHA256.fullmatch(sha256.lower()):
             raise CatalogError(f"{sha256!r} is no SHA-256: that has 64 hexadecimal digits.")
-        if target.exists():
+        if os.path.lexists(target):
             raise CatalogError(f"{target} is there already. Delete it first to get it again.")
         part = _Part(url, target)
         try:
@@ -82,9 +83,10 @@ class Fetcher:
             except _Cut as cut:
                 # A connection that brought something and broke is worth another try at once.
                 if attempt == TRIES or (part.size <= before and not cut.anew):
+                    going = "to go on from there" if part.conditions() else "to begin anew"
                     raise CatalogError(
                         f"{part.url} broke off after {part.size} bytes ({cut}). Run the same "
-                        "command again to go on from there."
+                        f"command again {going}."
                     ) from None
                 continue
             break
@@ -274,6 +276,9 @@ def _start(answer: Answer, headers: dict[str, str], part: _Part) -> int:
     """Where the body begins: 0 where the server sends the whole file, whatever was asked."""
     if answer.status != 206:
         return 0
+    if answer.headers.get("etag", "") not in ("", headers.get("If-Range", "")):
+        part.discard()
+        raise _Cut("the file on the server is another one now", anew=True)
     given = _RANGE.fullmatch(answer.headers.get("content-range", ""))
     if not headers or given is None or int(given[1]) != part.size:
         raise CatalogError(f"{part.url} sent another piece than was asked for. Try again later.")
@@ -283,7 +288,7 @@ def _start(answer: Answer, headers: dict[str, str], part: _Part) -> int:
 def _total(answer: Answer, start: int) -> int:
     """The size of the whole file; 0 where the server does not say."""
     length = answer.headers.get("content-length", "")
-    return start + int(length) if length.isdigit() else 0
+    return start + int(length) if _LENGTH.fullmatch(length) else 0
 
 
 def _linked_hash(answer: Answer) -> str:

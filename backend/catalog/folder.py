@@ -9,7 +9,9 @@ Whatever is wrong is found here, before anything heavy is imported.
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -233,13 +235,18 @@ def read_json(path: Path) -> dict[str, Any]:
         CatalogError: it is missing, too large, not JSON, or not an object.
     """
     try:
-        if path.stat().st_size > MAX_JSON:
+        about = path.stat()
+        if stat.S_ISFIFO(about.st_mode):  # opening it would wait for a writer
+            raise CatalogError(f"{path} is a pipe, not a file. Get the model folder again.")
+        if about.st_size > MAX_JSON:
             raise CatalogError(f"{path} is larger than {MAX_JSON} bytes. Get the file again.")
-        value = json.loads(path.read_bytes())
+        raw = path.read_bytes()
     except OSError as error:
         raise CatalogError(
             f"{path} cannot be read ({error.strerror}). Get the model folder again."
         ) from error
+    try:
+        value = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise CatalogError(
             f"{path} is not valid JSON ({type(error).__name__}: {str(error)[:80]}). "
@@ -255,9 +262,10 @@ def _component(root: Path, name: str, library: str, kind: str) -> Component:
     if name in BESIDE:
         files = [f for f in sorted(place.iterdir()) if f.suffix == ".json"]
         return _plain(root, name, library, kind, files, {})
-    if Path(name).name != name or not place.is_dir():
+    # A name that is too long is one of no folder, which os.path says and Path.is_dir does not.
+    if name in ("", "..") or Path(name).name != name or not os.path.isdir(place):
         raise CatalogError(
-            f"{root} has no folder {name!r}, which its model_index.json names ({kind}). "
+            f"{root} has no folder {name[:200]!r}, which its model_index.json names ({kind[:80]}). "
             "Get the missing files of this model."
         )
     if "Tokenizer" in kind or "Processor" in kind or "FeatureExtractor" in kind:
@@ -363,11 +371,11 @@ def _weight_files(place: Path, kind: str, library: str) -> list[Path]:
         shards = sorted({str(f) for f in named.values()}) if isinstance(named, dict) else []
         if not shards or any(Path(s).name != s or not s.endswith(".safetensors") for s in shards):
             raise CatalogError(f"{indexes[0]} names no sound list of shards. Get the file again.")
-        missing = [s for s in shards if not (place / s).is_file()]
+        missing = [s for s in shards if not os.path.isfile(place / s)]
         if missing:
             raise CatalogError(
                 f"{place} lacks {len(missing)} of {len(shards)} weight files, the first is "
-                f"{missing[0]}. Get the missing files."
+                f"{missing[0][:200]!r}. Get the missing files."
             )
         return [place / s for s in shards]
     if single:
@@ -387,9 +395,9 @@ def _fast(root: Path, files: list[Path], digests: Mapping[Path, str]) -> str:
     """Digest of names, sizes, times and (of weights) headers."""
     facts = []
     for file in files:
-        stat = file.stat()
+        about = file.stat()
         name = file.relative_to(root).as_posix()
-        facts.append([name, stat.st_size, stat.st_mtime_ns, digests.get(file, "")])
+        facts.append([name, about.st_size, about.st_mtime_ns, digests.get(file, "")])
     return blake3.blake3(json.dumps(sorted(facts)).encode()).hexdigest()
 
 

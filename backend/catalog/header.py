@@ -22,6 +22,12 @@ from backend.catalog.errors import CatalogError
 MAX_HEADER = 64 * 2**20
 """Bytes of JSON that a header may take: the largest known real ones are under 2 MB."""
 
+MAX_DIMS = 16
+"""Dimensions that a tensor may have."""
+SHOWN = 80
+"""Characters of a name that a sentence shows."""
+LFS = b"version https://git-lfs"
+
 ITEM_BITS: Mapping[str, int] = MappingProxyType(
     {
         "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8,
@@ -57,7 +63,13 @@ def read_header(path: Path) -> Header:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
+            start = file.read(len(LFS))
+            if start == LFS:
+                raise CatalogError(
+                    f"{path} is only the pointer that git leaves where a large file belongs. Fetch "
+                    "the file itself: git lfs pull."
+                )
+            length = int.from_bytes(start[:8], "little")
             if size < 8 or length > size - 8:
                 raise CatalogError(
                     f"{path} is cut short: it is {size} bytes, less than its header alone. "
@@ -68,6 +80,7 @@ def read_header(path: Path) -> Header:
                     f"{path} claims a header of {length} bytes, more than the {MAX_HEADER} that "
                     "are read. This is not a safetensors file, or it is damaged; get it again."
                 )
+            file.seek(8)
             raw = file.read(length)
     except OSError as error:
         raise CatalogError(
@@ -88,7 +101,7 @@ class _Given(msgspec.Struct, gc=False):
     """What a sound header says of one tensor; empty for the entry of the metadata."""
 
     dtype: str = ""
-    shape: tuple[_Size, ...] | None = None
+    shape: Annotated[tuple[_Size, ...], msgspec.Meta(max_length=MAX_DIMS)] | None = None
     data_offsets: tuple[_Size, _Size] = (0, 0)
 
 
@@ -105,7 +118,7 @@ def _quickly(raw: bytes, room: int) -> _Checked | None:
     try:
         given = _GIVEN.decode(raw)
         words = _WORDS.decode(raw).metadata if given.pop("__metadata__", None) else {}
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     infos = _tile(given.items(), room)
     if infos is None:  # nearly all files have them in order, and sorting takes time
@@ -144,7 +157,7 @@ def _carefully(raw: bytes, room: int, path: Path) -> _Checked:
 
 def _parse(raw: bytes, path: Path) -> tuple[dict[str, _Entry], dict[str, str]]:
     try:
-        header = json.loads(raw)
+        header = json.loads(raw.decode())  # from bytes it would take UTF-16 as well
     except (ValueError, RecursionError) as error:
         raise _lying(path, f"its header is not JSON ({type(error).__name__})") from error
     if not isinstance(header, dict):
@@ -162,14 +175,17 @@ def _entry(name: str, entry: Any, path: Path) -> _Entry:
         start, end = offsets
         numbers = [*shape, start, end]
     except (KeyError, TypeError, ValueError) as error:
-        raise _lying(path, f"tensor {name!r} lacks dtype, shape or data_offsets") from error
-    if dtype not in ITEM_BITS:
-        raise _lying(path, f"tensor {name!r} has the unknown dtype {dtype!r}")
+        raise _lying(path, f"tensor {_shown(name)} lacks dtype, shape or data_offsets") from error
+    if not isinstance(dtype, str) or dtype not in ITEM_BITS:
+        raise _lying(path, f"tensor {_shown(name)} has the unknown dtype {_shown(dtype)}")
+    if len(shape) > MAX_DIMS:
+        raise _lying(path, f"tensor {_shown(name)} has {len(shape)} dimensions")
     if any(type(n) is not int or n < 0 for n in numbers):
-        raise _lying(path, f"tensor {name!r} has a size that is no whole number")
+        raise _lying(path, f"tensor {_shown(name)} has a size that is no whole number")
     if prod(shape) * ITEM_BITS[dtype] != (end - start) * 8:
         raise _lying(
-            path, f"tensor {name!r} of shape {shape} does not fill its {end - start} bytes"
+            path,
+            f"tensor {_shown(name)} of shape {_shown(shape)} does not fill its {end - start} bytes",
         )
     return dtype, tuple(shape), start, end
 
@@ -179,7 +195,7 @@ def _check_layout(tensors: Mapping[str, _Entry], room: int, path: Path) -> None:
     place = 0
     for name, (_, _, start, end) in sorted(tensors.items(), key=lambda item: item[1][2:]):
         if start != place:
-            raise _lying(path, f"tensor {name!r} starts at byte {start}, expected {place}")
+            raise _lying(path, f"tensor {_shown(name)} starts at byte {start}, expected {place}")
         place = end
     if place > room:
         raise CatalogError(
@@ -188,6 +204,12 @@ def _check_layout(tensors: Mapping[str, _Entry], room: int, path: Path) -> None:
         )
     if place < room:
         raise _lying(path, f"{room - place} bytes at the end belong to no tensor")
+
+
+def _shown(value: object) -> str:
+    """How a sentence names what a file says, which may be of any length."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
 def _lying(path: Path, what: str) -> CatalogError:

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import PICKLES
-from backend.catalog.web import Hub, asked, check_url
+from backend.catalog.web import CUT, Hub, asked, check_url
 
 SUFFIXES = (".safetensors", ".gguf", ".json", ".txt", ".model", ".jinja")
 """What is got: weights that cannot run code, configs and tokenizers."""
@@ -60,9 +60,8 @@ def wanted(
         return (Wanted(_address(hub, repository, revision, file), target),)
     # One revision for all files, even if the repository changes while they are got.
     exact, files = _listing(hub, repository, revision)
-    chosen = [f for f in files if any(fnmatch.fnmatchcase(f, each) for each in only)] if only else (
-        usual_files(files)
-    )  # fmt: skip
+    named = [f for f in files if any(fnmatch.fnmatchcase(f, each) for each in only)]
+    chosen = (fine_files(named) or named) if only else usual_files(files)
     if not chosen:
         raise CatalogError(
             f"{source} has no file that can be got ({_shown(files)}). Weft gets "
@@ -73,9 +72,14 @@ def wanted(
     )
 
 
+def fine_files(files: Sequence[str]) -> list[str]:
+    """The files of a repository that cannot run code and are not hidden."""
+    return [f for f in files if f.endswith(SUFFIXES) and not PurePosixPath(f).name.startswith(".")]
+
+
 def usual_files(files: Sequence[str]) -> list[str]:
     """The files of a repository that a person most likely wants."""
-    fine = [f for f in files if f.endswith(SUFFIXES) and not PurePosixPath(f).name.startswith(".")]
+    fine = fine_files(files)
     if "model_index.json" in files:
         fine = [f for f in fine if f == "model_index.json" or f.count("/") == 1]
     folders = {
@@ -113,8 +117,11 @@ def safe_path(path: str, source: str) -> PurePosixPath:
 
 def _listing(hub: Hub, repository: str, revision: str) -> tuple[str, list[str]]:
     url = f"{hub.endpoint}/api/models/{repository}/revision/{quote(revision, safe='')}"
-    with asked(url, hub, {}) as answer:
-        raw = answer.body.read(MAX_LISTING + 1)
+    try:
+        with asked(url, hub, {}) as answer:
+            raw = answer.body.read(MAX_LISTING + 1)
+    except CUT as error:
+        raise CatalogError(f"{url} broke off ({error}). Try again later.") from None
     try:
         found: Any = json.loads(raw)
         files = [str(each["rfilename"]) for each in found["siblings"]]

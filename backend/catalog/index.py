@@ -132,6 +132,19 @@ class Index:
         for row in self._db.execute("SELECT * FROM models ORDER BY path"):
             yield _entry(row)
 
+    def like(self, wanted: str, path: Path) -> Iterator[Entry]:
+        """Every entry whose name holds what is wanted, that has it as a hash, or lies at a path."""
+        if not wanted:
+            return
+        # What is no text is in no row: a path that the shell gave need not be UTF-8.
+        wanted, place = (s.encode("utf-8", "replace").decode() for s in (wanted, str(path)))
+        rows = self._db.execute(
+            "SELECT * FROM models WHERE instr(name, ?1) > 0 OR path = ?2"
+            " OR ?1 IN (fast, content, sha256) ORDER BY path",
+            (wanted, place),
+        )
+        yield from map(_entry, rows)
+
     def broken(self) -> int:
         """How many entries have a problem."""
         rows = self._db.execute("SELECT count(*) FROM models WHERE problem != ''")

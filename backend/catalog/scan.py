@@ -20,11 +20,13 @@ from backend.catalog.identify import Knowledge, identify, identify_file, identif
 from backend.catalog.identity import Identity
 from backend.catalog.index import Entry, Index
 from backend.catalog.roots import Root
-from backend.catalog.walk import Seen, Walk
+from backend.catalog.walk import Seen, Walk, stamp_of
 
 BATCH = 256
 """Entries that are kept together: a scan that is cancelled has kept all but the last few."""
 CHUNK = 1 << 22
+LONGEST = 2000
+"""Characters of a sentence that is kept."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -94,6 +96,8 @@ def examine(seen: Seen, knowledge: Knowledge) -> Entry:
             problem = str(error)
         except OSError as error:
             problem = f"{path} cannot be read ({error.strerror}). Check the file."
+    # A sentence may quote the file, which may hold what is no text and of any length.
+    problem = problem.encode("utf-8", "backslashreplace").decode()[:LONGEST]
     fast = "" if problem else "fast:" + _digest([path.name, seen.stamp, digest])
     return Entry(
         path, Path(seen.root), seen.name, seen.stamp, seen.size, seen.files, fast, identity,
@@ -108,13 +112,18 @@ def content_of(entry: Entry, progress: Callable[[int], None] | None = None) -> t
     ``progress`` hears how many bytes were read since it was last called.
 
     Raises:
-        CatalogError: a file cannot be read any more.
+        CatalogError: a file cannot be read any more, or has changed since it was scanned.
     """
-    single = len(entry.files) == 1 and entry.path.name == entry.files[0]
-    if single:
+    home = entry.path if entry.path.is_dir() else entry.path.parent
+    try:
+        changed = stamp_of(home, entry.files) != entry.stamp
+    except OSError as error:
+        raise _gone(entry.path, error) from error
+    if changed:
+        raise CatalogError(f"{entry.path} has changed since the last scan. Scan again.")
+    if len(entry.files) == 1 and entry.path.name == entry.files[0]:
         content, sha256 = _hashes(entry.path, progress)
         return "blake3:" + content, sha256
-    home = entry.path if entry.path.is_dir() else entry.path.parent
     hashed = [[name, _hashes(home / name, progress)[0]] for name in sorted(entry.files)]
     return "blake3:" + _digest(hashed), ""
 
@@ -123,7 +132,7 @@ def find(index: Index, wanted: str) -> list[Entry]:
     """The entries that a name, a part of its end, a path or a hash means, exact ones first."""
     path = Path(os.path.abspath(wanted))
     exact, ends = [], []
-    for entry in index.entries():
+    for entry in index.like(wanted, path):
         stem = entry.name.rsplit(".", 1)[0] if entry.path.name in entry.files else entry.name
         names = (entry.name, stem)
         if entry.path == path or wanted in (*names, entry.fast, entry.content, entry.sha256):
@@ -175,10 +184,12 @@ def _hashes(path: Path, progress: Callable[[int], None] | None) -> tuple[str, st
                 if progress is not None:
                     progress(len(chunk))
     except OSError as error:
-        raise CatalogError(
-            f"{path} cannot be read any more ({error.strerror}). Scan again."
-        ) from error
+        raise _gone(path, error) from error
     return first.hexdigest(), second.hexdigest()
+
+
+def _gone(path: Path, error: OSError) -> CatalogError:
+    return CatalogError(f"{path} cannot be read any more ({error.strerror}). Scan again.")
 
 
 def _chunks(read: Callable[[int], bytes]) -> Iterator[bytes]:

@@ -24,13 +24,18 @@ def by_name(name: str, index: Path | None = None) -> Path | None:
         found = find(open_index, name)
     if len(found) > 1:
         raise CatalogError(
-            f"{len(found)} models are called {name!r}: {', '.join(e.name for e in found[:4])}. Name "
-            "the one that you mean by more of its path."
+            f"{len(found)} models are called {name!r}: {', '.join(e.name for e in found[:4])}. "
+            "Name the one that you mean by more of its path."
         )
     if not found:
         return None
     if found[0].problem:
         raise CatalogError(f"{found[0].name} cannot be used: {found[0].problem}")
+    if not found[0].path.exists():
+        raise CatalogError(
+            f"{found[0].name} is not at {found[0].path} any more. Put it back, or run: weft models "
+            "scan"
+        )
     return found[0].path
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,7 +68,8 @@ class Walk:
                 if _hidden(entry.name):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
+                    if self._writable(entry):
+                        folders.append(entry.path)
                 elif entry.name.lower().endswith(WEIGHTS) or entry.name == "model_index.json":
                     stat = self._stat(entry, blobs)
                     if stat is not None:
@@ -105,7 +106,7 @@ class Walk:
                 if _hidden(entry.name):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    if not before:
+                    if not before and self._writable(entry):
                         waiting.append((entry.path, f"{entry.name}/"))
                 elif entry.name.endswith(_BELOW) and (before or entry.name.endswith(".json")):
                     stat = self._stat(entry, blobs)
@@ -116,13 +117,10 @@ class Walk:
 
     def _seen(self, path: str, kind: str, facts: list[tuple[str, int, int]], problem: str) -> Seen:
         facts.sort()
-        if len(facts) == 1:
-            stamp = f"{facts[0][1]}:{facts[0][2]}"
-        else:
-            stamp = blake3.blake3(repr(facts).encode("utf-8", "surrogateescape")).hexdigest()
         files = tuple(name for name, _, _ in facts)
         size = sum(size for _, size, _ in facts)
-        return Seen(path, str(self.root.path), self._name(path), kind, files, size, stamp, problem)
+        name = self._name(path)
+        return Seen(path, str(self.root.path), name, kind, files, size, _stamp(facts), problem)
 
     def _name(self, path: str) -> str:
         """Relative to the root; in a Hugging Face cache the repository and the file in it."""
@@ -142,10 +140,21 @@ class Walk:
             self.troubles.append(f"{place} cannot be looked into ({error.strerror}).")
             return []
 
-    def _stat(self, entry: os.DirEntry[str], blobs: str | None) -> tuple[int, int, str] | None:
-        """Size, time in nanoseconds and problem of a file; None where it is no file."""
+    def _writable(self, entry: os.DirEntry[str]) -> bool:
+        """Whether a name can be written down."""
         try:
             entry.name.encode()
+        except UnicodeEncodeError:
+            shown = entry.path.encode("utf-8", "backslashreplace").decode()
+            self.troubles.append(f"{shown} has a name that is not UTF-8. Rename it.")
+            return False
+        return True
+
+    def _stat(self, entry: os.DirEntry[str], blobs: str | None) -> tuple[int, int, str] | None:
+        """Size, time in nanoseconds and problem of a file; None where it is no file."""
+        if not self._writable(entry):
+            return None
+        try:
             if not entry.is_symlink():
                 if not entry.is_file(follow_symlinks=False):
                     return None
@@ -155,10 +164,6 @@ class Walk:
             if blobs is not None and os.path.dirname(real) == blobs:
                 stat = os.stat(real)
                 return stat.st_size, stat.st_mtime_ns, ""
-        except UnicodeEncodeError:
-            shown = entry.path.encode("utf-8", "backslashreplace").decode()
-            self.troubles.append(f"{shown} has a name that is not UTF-8. Rename it.")
-            return None
         except OSError as error:
             return 0, 0, f"{entry.path} cannot be looked at ({error.strerror})."
         what = "its own repository's blobs" if blobs is not None else "a file in this folder"
@@ -166,6 +171,23 @@ class Walk:
             f"{entry.path} is a link, and not to {what}; links are not followed. Add the folder "
             "that it leads to with `weft models add`."
         )  # fmt: skip
+
+
+def stamp_of(home: Path, files: Iterable[str]) -> str:
+    """The stamp that a scan would give some files below a folder now.
+
+    Raises:
+        OSError: one of them is not there any more.
+    """
+    stats = [(name, os.stat(home / name)) for name in files]
+    return _stamp(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats))
+
+
+def _stamp(facts: list[tuple[str, int, int]]) -> str:
+    """What is another one as soon as the size or the time of a file is."""
+    if len(facts) == 1:
+        return f"{facts[0][1]}:{facts[0][2]}"
+    return blake3.blake3(repr(facts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _incomplete(place: str, names: list[str]) -> str:
@@ -178,10 +200,12 @@ def _incomplete(place: str, names: list[str]) -> str:
             f"{os.path.join(place, names[0])} is one of {int(shard[3])} pieces of a GGUF file, "
             "which are not read. Join them with `llama-gguf-split --merge`, or get the whole file."
         )
-    if len(names) == int(shard[3]):
+    wanted = set(range(1, int(shard[3]) + 1))
+    there = {int(each[2]) for name in names if (each := _SHARD.match(name))}
+    if wanted and wanted == there:
         return ""
     return (
-        f"{place} has only {len(names)} of {int(shard[3])} shards of {shard[1]}. Get the missing "
+        f"{place} has only {len(there & wanted)} of {len(wanted)} shards of {shard[1]}. Get the missing "
         "files."
     )
 

@@ -48,10 +48,12 @@ class Answer:
 
 
 class _Still(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect by itself."""
+    """Follows no redirect by itself, and does not look at where it leads."""
 
-    def redirect_request(self, *_: Any, **__: Any) -> None:
+    def http_error_302(self, *_: Any, **__: Any) -> None:
         return None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 @contextmanager
@@ -77,7 +79,11 @@ def asked(url: str, hub: Hub, headers: Mapping[str, str]) -> Iterator[Answer]:
             if answer.status not in (301, 302, 303, 307, 308):
                 yield Answer(answer.status, found, linked, answer)
                 return
-            following = urljoin(url, found.get("location", ""))
+            try:
+                following = urljoin(url, found.get("location", ""))
+            except ValueError:
+                raise CatalogError(f"{first} leads to what is no address. Check it.") from None
+            check_url(following)
             if urlsplit(url).scheme == "https" and urlsplit(following).scheme != "https":
                 raise CatalogError(
                     f"{first} leads from https to {following[:200]}, which is refused. Get the "
@@ -96,6 +102,7 @@ def check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        good = good and parts.port != 0  # asking for a port that is none raises
         named = parts.username is not None
     except ValueError:
         good, named = False, False

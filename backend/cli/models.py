@@ -89,11 +89,12 @@ def list_models(
                 continue
             count += 1
             output.record({"event": "model", **_plain(entry)})
-            what = entry.problem or (
+            what = _safe(entry.problem) or (
                 f"{KINDS.get(found.kind, found.kind):14} {found.family or '-':12} "
                 f"{found.precision:8} {_size(entry.size):>9}"
             )
-            output.line(f"{entry.name}\n  {what}" if broken else f"{what}  {entry.name}")
+            called = _safe(entry.name)
+            output.line(f"{called}\n  {what}" if broken else f"{what}  {called}")
     if not count:
         output.line("Nothing. `weft models add FOLDER` adds a folder, `weft models scan` scans.")
 
@@ -110,10 +111,10 @@ def model_info(name: Name, json: Json = False) -> None:
     with _index() as index:
         entry = _one(index, name)
     output.record({"event": "model", **_plain(entry)})
-    output.line(entry.name)
-    output.line(entry.problem or (entry.identity.sentence if entry.identity else ""))
+    output.line(_safe(entry.name))
+    output.line(_safe(entry.problem or (entry.identity.sentence if entry.identity else "")))
     for label, value in _facts(entry):
-        output.line(f"  {label:11} {value}")
+        output.line(f"  {label:11} {_safe(value)}")
     if entry.problem:
         raise typer.Exit(FAILED)
 
@@ -267,7 +268,7 @@ def _scan(index: Any, output: Output) -> None:
         roots = default_roots()
         done = scan(roots, index, shipped_knowledge())
     for trouble in done.troubles:
-        tell(trouble)
+        tell(_safe(trouble))
     output.record(
         {
             "event": "scanned", "new": done.new, "same": done.same, "gone": done.gone,
@@ -286,14 +287,18 @@ def _scan(index: Any, output: Output) -> None:
 
 def _verified(index: Any, entry: Any, output: Output, *, again: bool) -> bool:
     """Hash one model, keep the hash and say how it stands; whether it is as it should be."""
+    from backend.catalog.errors import CatalogError
     from backend.catalog.scan import content_of
 
     content, verdict = entry.content, "known"
     if entry.problem:
         verdict = entry.problem
     elif again or not content:
-        with _sentences(), _progress(entry.name, entry.size, json=output.json) as progress:
-            content, sha256 = content_of(entry, _added(progress))
+        try:
+            with _progress(entry.name, entry.size, json=output.json) as progress:
+                content, sha256 = content_of(entry, _added(progress))
+        except CatalogError as error:  # the other models are still to be looked at
+            return _told(entry, output, content, str(error), good=False)
         damage = ""
         if entry.content and content != entry.content:
             damage = "not what it was when it was last verified, though size and time are the same"
@@ -307,9 +312,13 @@ def _verified(index: Any, entry: Any, output: Output, *, again: bool) -> bool:
         else:
             verdict = "as its source says" if entry.sha256 and sha256 else "read whole"
     good = verdict in ("known", "as its source says", "read whole")
+    return _told(entry, output, content, verdict, good=good)
+
+
+def _told(entry: Any, output: Output, content: str, verdict: str, *, good: bool) -> bool:
     told = {"content": content, "good": good, "verdict": verdict}
     output.record({"event": "verified", "name": entry.name, **told})
-    output.line(f"{'ok' if good else '!!'} {entry.name}: {verdict}")
+    output.line(f"{'ok' if good else '!!'} {_safe(entry.name)}: {_safe(verdict)}")
     return good
 
 
@@ -363,6 +372,11 @@ def _facts(entry: Any) -> Iterator[tuple[str, str]]:
     yield "hash", entry.content or entry.fast or "-"
 
 
+def _safe(text: str) -> str:
+    """What stands in names and files, without what a terminal would obey."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
 def _size(count: int) -> str:
     return f"{count / 2**30:.2f} GB" if count >= 2**28 else f"{count / 2**20:.1f} MB"
 
@@ -384,7 +398,7 @@ def _sentences() -> Iterator[None]:
     try:
         yield
     except CatalogError as error:
-        raise Stop(str(error), FAILED) from None
+        raise Stop(_safe(str(error)), FAILED) from None
 
 
 def _added(progress: Callable[[int, int], None]) -> Callable[[int], None]:

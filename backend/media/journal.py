@@ -21,7 +21,7 @@ from pathlib import Path
 from backend.media.trees import remove
 
 INTENT = re.compile(r"\.weft-[0-9a-f]{16}\.intent")
-TEMPORARY = re.compile(r"\.weft-[0-9a-f]{16}\.tmp(\.[A-Za-z0-9]{1,10}){1,4}")
+TEMPORARY = re.compile(r"\.weft-[0-9a-f]{16}\.tmp(\.[A-Za-z0-9]{1,11}){1,4}")
 _LARGEST_INTENT = 1 << 20
 
 

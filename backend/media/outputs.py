@@ -86,7 +86,7 @@ class OutputFolder:
         """
         if overwrite not in OVERWRITE:
             raise UserError(f"Overwrite is one of {', '.join(OVERWRITE)}, not {overwrite!r}.")
-        if not re.fullmatch(r"(\.[A-Za-z0-9]{1,10}){1,2}", suffix):
+        if not re.fullmatch(r"(\.[A-Za-z0-9]{1,11}){1,2}", suffix):
             raise UserError(f"{suffix!r} is no file suffix. Write one such as '.png'.")
         if name.lower().endswith(suffix.lower()):
             name = name[: -len(suffix)]

@@ -93,6 +93,24 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Rope:
+    """What makes a network's rotary positions.
+
+    ``path`` names the part of the network, and ``call`` its method that is asked ("" for the part
+    itself); it is ``told`` the places of tokens, ``[..., tokens, axes]``, or a video's latent.
+    ``axes`` say what each axis counts, "height" and "width" among them, and ``widths`` which
+    attributes of the part hold the channels of each. ``theta`` is the base where the part has none.
+    """
+
+    path: str
+    axes: tuple[str, ...]
+    call: str = "forward"
+    widths: tuple[str, ...] = ("axes_dim",)
+    theta: float = 10000.0
+    told: Literal["places", "latent"] = "places"
+
+
+@dataclass(frozen=True)
 class Peak:
     """Activation need beside weights, as a formula.
 
@@ -133,8 +151,8 @@ class Card:
     ``model_index.json`` is looked up. A model whose components in ``marks`` are of these classes,
     and which has none of those in ``without``, is of this family. ``roles`` say which components a
     Model, TextEncoder or VAE link stands for, the one that gives its name to the link first;
-    ``full_precision`` are components that stay in float32 on every device; ``lora`` is diffusers'
-    class that knows the names which trainers of this family's adapters use, if there is one.
+    ``full_precision`` are components that stay in float32 on every
+    device, and ``rope`` where its rotary positions are made, if they can be made otherwise.
     """
 
     name: str
@@ -153,7 +171,7 @@ class Card:
     blocks: tuple[Block, ...] = ()
     full_precision: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
-    lora: str = ""
+    rope: Rope | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from backend.catalog.folder import ModelFolder
 from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Denoiser, Process
 from backend.models import kl, patches2x2
-from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Site, Space
+from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Rope, Site, Space
 from backend.models.conditions import gather, pad
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_text_width
@@ -61,7 +61,7 @@ CARD = Card(
     defaults=Defaults(steps=40, cfg=3.0, guidance=0.0, width=1024, height=1024),
     peak=Peak(token_widths=18.0, pixel_channels=6.1),
     capabilities=frozenset({"text to image", "image to image", "in-paint", "cfg"}),
-    lora="FluxLoraLoaderMixin",
+    rope=Rope("pos_embed", ("picture", "height", "width")),
     sites=(
         Site("double", "transformer_blocks.{i}.attn", "num_layers", "text image"),
         Site("single", "single_transformer_blocks.{i}.attn", "num_single_layers", "text image"),

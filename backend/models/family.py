@@ -131,6 +131,24 @@ class VideoFamily(Protocol):
         time, 0..1."""
 
 
+@runtime_checkable
+class SeeingFamily(Protocol):
+    """What a family offers besides, some of whose text encoders see pictures. Those of which
+    models do is among their capabilities: ``sees``."""
+
+    def encode_seen(
+        self,
+        encoder: TextEncoder,
+        texts: Sequence[str],
+        images: Sequence[Image],
+        options: Params,
+        load: Load,
+        device: str,
+    ) -> Conditioning:
+        """Turn texts about pictures into one conditioning with an entry per text. All texts are
+        about all of the pictures."""
+
+
 @cache
 def families() -> Mapping[str, Family]:
     """All families by name: every module beside this one that defines ``FAMILY``. Light."""
@@ -138,8 +156,8 @@ def families() -> Mapping[str, Family]:
     found: dict[str, Family] = {}
     for info in pkgutil.iter_modules(home.__path__):
         module = importlib.import_module(f"backend.models.{info.name}")
-        family = getattr(module, "FAMILY", None)
-        if family is not None:
+        family: Any = getattr(module, "FAMILY", None)
+        if isinstance(getattr(family, "card", None), Card):  # others may use the word for a name
             found[family.card.name] = family
     return MappingProxyType(found)
 
@@ -152,6 +170,10 @@ def family_of(weights: Weights) -> Family:
     """
     known = families()
     if weights.family not in known:
+        from backend.models.pipelines.reference import whole_sentence  # which asks here too
+
+        if whole := whole_sentence(weights.family):
+            raise CatalogError(whole)
         raise CatalogError(
             f"There is no model family {weights.family!r} in this version (it has "
             f"{', '.join(known)}). Choose another model."
@@ -247,6 +269,7 @@ def describe(weights: Weights) -> ModelFacts:
     Raises:
         CatalogError: the files are gone or broken.
     """
+    family_of(weights)
     return _describe(weights.family, weights.identity, weights.source)
 
 

@@ -19,7 +19,7 @@ from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Denoiser, Process
 from backend.diffusion.schedule import number
 from backend.models import fill, kl, patches2x2, reference
-from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Site, Space
+from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Rope, Site, Space
 from backend.models.conditions import gather, numbers, stack
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.seams.sites import Spans, spans_before
@@ -66,7 +66,7 @@ CARD = Card(
     defaults=Defaults(steps=28, cfg=1.0, guidance=3.5, width=1024, height=1024),
     peak=Peak(token_widths=18.0, pixel_channels=6.1),
     capabilities=frozenset({"text to image", "image to image", "in-paint", "cfg"}),
-    lora="FluxLoraLoaderMixin",
+    rope=Rope("pos_embed", ("picture", "height", "width")),
     sites=(
         Site("double", "transformer_blocks.{i}.attn", "num_layers", "text image"),
         Site("single", "single_transformer_blocks.{i}.attn", "num_single_layers", "text image"),

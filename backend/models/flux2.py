@@ -22,7 +22,7 @@ from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Denoiser, Process
 from backend.diffusion.shift import Shift
 from backend.models import kl, reference
-from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Site, Space
+from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Rope, Site, Space
 from backend.models.codec import Scaling, decode_stills, encode_stills
 from backend.models.conditions import gather, stack
 from backend.models.family import Load, describe, part_of, space_of
@@ -94,7 +94,7 @@ CARD = Card(
     defaults=Defaults(steps=50, cfg=4.0, guidance=0.0, width=1024, height=1024),
     peak=Peak(token_widths=25.0, pixel_channels=6.1),
     capabilities=frozenset({"text to image", "image to image", "in-paint", "cfg", "references"}),
-    lora="Flux2LoraLoaderMixin",
+    rope=Rope("pos_embed", ("picture", "height", "width", "word")),
     sites=(
         Site("double", "transformer_blocks.{i}.attn", "num_layers", "text image"),
         Site("single", "single_transformer_blocks.{i}.attn", "num_single_layers", "text image"),

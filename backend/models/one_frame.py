@@ -14,9 +14,10 @@ from backend.catalog.folder import ModelFolder
 from backend.diffusion.noise import gaussian
 from backend.models.card import Geometry
 from backend.models.causal_video import channel_scaling
+from backend.models.family import Load, describe
 from backend.models.pixels import to_image, to_tensor
 from backend.models.tiling.tiles import WHOLE, Coding
-from backend.values import Float32, Image, Latent
+from backend.values import VAE, Float32, Image, Latent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,3 +109,32 @@ def decode_pictures(
         for latent in latents[:, :, 0]
     ]
     return to_image(torch.cat(decoded), coding.wide)
+
+
+class OneFramePictures:
+    """The part of a family's functions that follows from such a VAE; no state."""
+
+    def encode_image(
+        self,
+        vae: VAE,
+        image: Image,
+        load: Load,
+        device: str,
+        seed: int | None = None,
+        coding: Coding = WHOLE,
+    ) -> Latent:
+        """``(posterior - mean) / deviation`` of each channel, one picture at a time.
+
+        Raises:
+            DiffusionError: the size is no multiple of what the model takes.
+        """
+        facts = describe(vae)
+        place = (facts.geometry, facts.latent_space, device)
+        return encode_pictures(load(vae), image, *place, seed, coding)
+
+    def decode_latent(
+        self, vae: VAE, latent: Latent, load: Load, device: str, coding: Coding = WHOLE
+    ) -> Image:
+        """The way back, one picture at a time."""
+        factor = describe(vae).geometry.factor
+        return decode_pictures(load(vae), latent.samples, factor, device, coding)

@@ -61,8 +61,9 @@ class SpaceColours:
     def learn(self, vae: VAE, samples: Float32, image: Image) -> None:
         """Learn from latents ``[b, c, h, w]`` and their pictures.
 
-        The fit is written after the first picture of this process, the second, the fourth, the
-        eighth and so on; a folder that cannot be written to is no fault.
+        The fit is written after the first picture of this process, the 4th, the 16th, the 64th and
+        so on, since writing takes longer than learning; a folder that cannot be written to is no
+        fault.
         """
         with self._lock:
             fit = self._fits.get(vae.identity)
@@ -74,7 +75,7 @@ class SpaceColours:
             for latent, pixels in zip(samples, image.pixels, strict=False):
                 fit.add(latent, Image(pixels[None], image.space))
             found = fit.solve()
-            if found and before.bit_length() != fit.pictures.bit_length():
+            if found and _round(before) != _round(fit.pictures):
                 with contextlib.suppress(OSError):
                     write_factors(self._path(vae.identity), self.space, found)
 
@@ -99,6 +100,11 @@ class SpaceColours:
     def _path(self, identity: str) -> Path:
         digest = blake3.blake3(f"{self.space}\n{identity}".encode()).hexdigest()
         return self._root / f"{_plain(self.space)}-{digest[:16]}.json"
+
+
+def _round(pictures: int) -> int:
+    """Between which powers of four a number lies."""
+    return (pictures.bit_length() + 1) // 2
 
 
 def _plain(space: str) -> str:

@@ -31,7 +31,7 @@ MAX_START = 16 * SIDE**2
 """Cells that an earlier fit counts for at most, so that new pictures can still move it."""
 
 RIDGE = 1e-3
-"""Added to the variance of every channel, so that few pictures, or flat ones, give no wild matrix."""
+"""Added to the variance of every channel, so that few or flat pictures give no wild matrix."""
 
 MAX_CELL = 100.0
 """Scaled latents lie about 0 with a deviation of about 1; cells beyond this are left out."""
@@ -84,7 +84,7 @@ class Fit:
 
     @property
     def cells(self) -> int:
-        return round(self._squares[-1, -1])
+        return int(self._squares[-1, -1])
 
     def add(self, latent: Float32, image: Image) -> None:
         """Learn from one latent ``[c, h, w]`` and the one picture that belongs to it.
@@ -100,15 +100,16 @@ class Fit:
     def solve(self) -> Factors | None:
         """The fit so far; ``None`` before there are four cells for each number that a colour is
         made of."""
-        channels, cells = self.channels, self._squares[-1, -1]
+        channels, cells = self.channels, self.cells
         if cells < 4 * (channels + 1):
             return None
         ridge = np.append(np.full(channels, RIDGE * cells), 0.0)
-        found = np.linalg.solve(self._squares + np.diag(ridge), self._products)
+        solved = np.linalg.solve(self._squares + np.diag(ridge), self._products)
+        found = np.asarray(solved, np.float64)
         mean = self._squares[-1, :-1] / cells
         variance = np.diag(self._squares)[:-1] / cells - mean**2
         deviation = np.sqrt(variance.clip(0))
-        return Factors(found[:-1], found[-1], mean, deviation, round(cells))
+        return Factors(found[:-1], found[-1], mean, deviation, self.cells)
 
 
 def pairs(latent: Float32, image: Image) -> tuple[Float64, Float64]:

@@ -1,35 +1,38 @@
-"""The Qwen-Image family (arXiv:2508.02324).
+"""The Qwen-Image family (arXiv:2508.02324): Qwen-Image and Qwen-Image-Edit.
 
 A rectified-flow transformer with double (text and image) streams over 2x2 patches; the text comes
 from a language model that also sees (Qwen2.5-VL, its last hidden states), in a template whose
-instruction is left out afterwards. Pictures go through a video VAE as videos of one frame.
+instruction is left out afterwards. Edit models read pictures twice: the language model sees them,
+and the transformer has their latents behind the image. Pictures go through a video VAE as videos
+of one frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import ModelFolder
+from backend.diffusion.errors import DiffusionError
 from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Denoiser, Process
-from backend.models import one_frame, reference
+from backend.models import one_frame, reference, seeing
 from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Site, Space
 from backend.models.conditions import gather, pad
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_text_width
-from backend.models.loading import load_part
+from backend.models.loading import load_part, load_tokenizer
 from backend.models.patches2x2 import check_even, check_reach, pack, unpack
 from backend.models.seams.sites import Spans, spans_before
 from backend.models.settings import check_scheduler, flow_shift, spacing
 from backend.models.text_llm import compact, hidden
 from backend.models.texts import longest, tokenise, wanted_length
-from backend.models.tiling.tiles import WHOLE, Coding
 from backend.models.tokens import TokenRow, token_row
 from backend.models.wan import MEAN_21
-from backend.values import VAE, Conditioning, Image, Latent, Model, Params, TextEncoder
+from backend.values import Conditioning, Image, Model, Params, TextEncoder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,6 +54,24 @@ TEMPLATE = (
 INSTRUCTION = 34
 """Tokens of the template before the text, which are left out."""
 
+EDIT = seeing.Template(
+    "<|im_start|>system\n"
+    "Describe the key features of the input image (color, shape, size, texture, objects, "
+    "background), then explain how the user's text instruction should alter or modify the image. "
+    "Generate a new image that meets the user's requirements while maintaining consistency with "
+    "the original input where appropriate.<|im_end|>\n"
+    "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n",
+    place="<|vision_start|>{}<|vision_end|>",
+    mark="<|image_pad|>",
+)
+"""What Qwen-Image-Edit reads around a text about one picture."""
+
+EDIT_PLUS = replace(EDIT, place="Picture {}: <|vision_start|>{}<|vision_end|>", area=384 * 384)
+"""What its later versions read around a text about several, which they see small."""
+
+EDIT_INSTRUCTION = 64
+"""Tokens of these before the pictures, which are left out."""
+
 CARD = Card(
     name="qwen_image",
     title="Qwen-Image",
@@ -61,6 +82,7 @@ CARD = Card(
             "vae": ("AutoencoderKLQwenImage",),
             "text_encoder": ("Qwen2_5_VLForConditionalGeneration",),
             "tokenizer": ("Qwen2Tokenizer", "Qwen2TokenizerFast", "PreTrainedTokenizerFast"),
+            "processor": ("Qwen2VLProcessor", "Qwen2_5_VLProcessor"),
             "scheduler": ("FlowMatchEulerDiscreteScheduler",),
         }
     ),
@@ -68,7 +90,7 @@ CARD = Card(
     roles=MappingProxyType(
         {
             "model": ("transformer", "scheduler"),
-            "text": ("text_encoder", "tokenizer"),
+            "text": ("text_encoder", "tokenizer", "processor"),
             "vae": ("vae",),
         }
     ),
@@ -92,13 +114,12 @@ CARD = Card(
     ),
     peak=Peak(token_widths=18.5, pixel_channels=7.3),
     capabilities=frozenset({"text to image", "image to image", "in-paint", "cfg"}),
-    lora="QwenImageLoraLoaderMixin",
     sites=(Site("double", "transformer_blocks.{i}.attn", "num_layers", "text image"),),
     blocks=(Block("double", "transformer_blocks.{i}", ("encoder_hidden_states", "hidden_states")),),
 )
 
 
-class QwenImage:
+class QwenImage(one_frame.OneFramePictures):
     """The family's functions; it holds no state."""
 
     card = CARD
@@ -116,7 +137,7 @@ class QwenImage:
         check_text_width(folder, text_width, int(encoder["hidden_size"]))
         check_scheduler(folder, CARD.title)
         _check_variant(folder, net)
-        length = _longest(folder)
+        length, edits = _longest(folder), _edits(folder)
         speaks = [text_width, encoder.get("num_hidden_layers"), encoder.get("vocab_size"), length]
         like = [vae.get(k) for k in ("z_dim", "latents_mean", "latents_std", "dim_mult")]
         name, card = CARD.name, CARD
@@ -125,16 +146,19 @@ class QwenImage:
             latent_space=space_of(folder, card.latent_spaces, name, like),
             text_space=space_of(folder, card.text_spaces, name, speaks),
             geometry=geometry,
-            defaults=card.defaults,
-            capabilities=card.capabilities,
+            defaults=replace(card.defaults, width=1024, height=1024) if edits else card.defaults,
+            capabilities=card.capabilities | ({"references", "sees"} if edits else set()),
             width=int(net.get("num_attention_heads", 24)) * int(net.get("attention_head_dim", 128)),
             vae_width=int(vae.get("base_dim", 96)),
             peak=card.peak,
-            settings=MappingProxyType({"max_tokens": length}),
+            settings=MappingProxyType({"max_tokens": length, "edits": edits}),
         )
 
     def load_part(self, folder: ModelFolder, part: str, device: str, dtype: str) -> Any:
-        """One component; the scheduler comes as its settings."""
+        """One component; the scheduler comes as its settings, and of a processor only what
+        prepares pictures."""
+        if part == "processor" and folder.component(part).kind in CARD.classes[part]:
+            return load_tokenizer(seeing.PICTURES, folder.component(part).path)
         return load_part(CARD, folder, part, device, dtype)
 
     def encode_text(
@@ -156,12 +180,34 @@ class QwenImage:
         asked = [_asked(text) for text in texts]
         coded = tokenise(tokenizer, asked, length + INSTRUCTION, net, padding=True)
         ids, mask = (t.to(device) for t in coded)
-        sequence, mask = compact(hidden(net, ids, mask, (-1,))[0], mask)
-        named = {"sequence": sequence[:, INSTRUCTION:], "mask": mask[:, INSTRUCTION:]}
-        return Conditioning(
-            facts.text_space,
-            {name: value.float().cpu().numpy() for name, value in named.items()},
-        )
+        return _read(facts, *compact(hidden(net, ids, mask, (-1,))[0], mask), INSTRUCTION)
+
+    def encode_seen(
+        self,
+        encoder: TextEncoder,
+        texts: Sequence[str],
+        images: Sequence[Image],
+        options: Params,
+        load: Load,
+        device: str,
+    ) -> Conditioning:
+        """``sequence`` and ``mask`` as ``encode_text``; the tokens of the pictures are in it.
+
+        Raises:
+            DiffusionError: this is no edit model, or it takes another number of pictures.
+        """
+        facts = describe(encoder)
+        length = wanted_length(options, facts.settings["max_tokens"])
+        template = _template(facts, len(images))
+        net, tokenizer = load(encoder), load(part_of(encoder, "tokenizer"))
+        seen = seeing.pictures(load(part_of(encoder, "processor")), images, template.area)
+        asked = [template.written(text, seen.counts) for text in texts]
+        most = length + EDIT_INSTRUCTION + sum(seen.counts)
+        coded = tokenise(tokenizer, asked, most, net, padding=True)
+        ids, mask = (t.to(device) for t in coded)
+        more = seen.arguments(ids, net, len(texts))
+        found = hidden(net, ids, mask, (-1,), **more)[0]
+        return _read(facts, *compact(found, mask), EDIT_INSTRUCTION)
 
     def token_spans(
         self, encoder: TextEncoder, text: str, options: Params, load: Load
@@ -192,31 +238,6 @@ class QwenImage:
             patch=facts.geometry.patch,
         )
         return QwenImageDenoiser(load(model), process, facts.geometry, device)
-
-    def encode_image(
-        self,
-        vae: VAE,
-        image: Image,
-        load: Load,
-        device: str,
-        seed: int | None = None,
-        coding: Coding = WHOLE,
-    ) -> Latent:
-        """``(posterior - mean) / deviation`` of each channel, one picture at a time.
-
-        Raises:
-            DiffusionError: the size is no multiple of what the model takes.
-        """
-        facts = describe(vae)
-        place = (facts.geometry, facts.latent_space, device)
-        return one_frame.encode_pictures(load(vae), image, *place, seed, coding)
-
-    def decode_latent(
-        self, vae: VAE, latent: Latent, load: Load, device: str, coding: Coding = WHOLE
-    ) -> Image:
-        """The way back, one picture at a time."""
-        factor = describe(vae).geometry.factor
-        return one_frame.decode_pictures(load(vae), latent.samples, factor, device, coding)
 
 
 class QwenImageDenoiser:
@@ -282,6 +303,46 @@ class QwenImageDenoiser:
 def _asked(text: str) -> str:
     """A text in the template."""
     return TEMPLATE.format(text)
+
+
+def _read(facts: ModelFacts, sequence: Tensor, mask: Tensor, first: int) -> Conditioning:
+    """The conditioning of a sequence and its mask, from the token ``first`` on."""
+    named = {"sequence": sequence[:, first:], "mask": mask[:, first:]}
+    arrays = {name: value.float().cpu().numpy() for name, value in named.items()}
+    return Conditioning(facts.text_space, arrays)
+
+
+def _edits(folder: ModelFolder) -> str:
+    """Which edit model this is, known by its pipeline: "one" takes one picture, "many" several.
+
+    Raises:
+        CatalogError: it is one without the component that prepares pictures.
+    """
+    kinds = {"QwenImageEditPipeline": "one", "QwenImageEditPlusPipeline": "many"}
+    found = kinds.get(folder.pipeline, "")
+    if found:
+        folder.component("processor")
+    return found
+
+
+def _template(facts: ModelFacts, images: int) -> seeing.Template:
+    """What is read around a text about some pictures.
+
+    Raises:
+        DiffusionError: the model does not take so many.
+    """
+    edits = facts.settings["edits"]
+    if not edits:
+        raise DiffusionError(
+            "This Qwen-Image does not look at pictures. Choose a Qwen-Image-Edit, or encode the "
+            "text alone."
+        )
+    if images < 1 or (edits == "one" and images > 1):
+        raise DiffusionError(
+            f"This Qwen-Image-Edit takes {'one picture' if edits == 'one' else 'pictures'}, not "
+            f"{images}. Give it one, or choose a later version for several."
+        )
+    return EDIT if edits == "one" else EDIT_PLUS
 
 
 def _longest(folder: ModelFolder) -> int:

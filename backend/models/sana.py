@@ -119,7 +119,6 @@ CARD = Card(
     defaults=Defaults(steps=20, cfg=4.5, guidance=0.0, width=1024, height=1024, solver="dpmpp_2m"),
     peak=Peak(token_widths=14.2, pixel_channels=4.6),
     capabilities=frozenset({"text to image", "image to image", "in-paint", "cfg"}),
-    lora="SanaLoraLoaderMixin",
     sites=(Site("cross", "transformer_blocks.{i}.attn2", "num_layers", "cross"),),
     blocks=(Block("block", "transformer_blocks.{i}", ("hidden_states",)),),
 )

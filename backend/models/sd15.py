@@ -67,7 +67,6 @@ CARD = Card(
     sites=SITES,
     blocks=BLOCKS,
     full_precision=("vae",),
-    lora="StableDiffusionLoraLoaderMixin",
 )
 
 

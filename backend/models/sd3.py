@@ -93,7 +93,6 @@ CARD = Card(
     defaults=Defaults(steps=28, cfg=7.0, guidance=0.0, width=1024, height=1024),
     peak=Peak(token_widths=16.0, pixel_channels=6.1),
     capabilities=frozenset({"text to image", "image to image", "in-paint", "cfg", "clip skip"}),
-    lora="SD3LoraLoaderMixin",
     sites=(
         Site("joint", "transformer_blocks.{i}.attn", "num_layers", "image text"),
         Site("image", "transformer_blocks.{i}.attn2", "", "self"),
@@ -161,12 +160,12 @@ class Sd3(kl.KlPictures):
         load: Load,
         device: str,
     ) -> Conditioning:
-        """``clip`` ``[b, places, widths together]`` of the layers before CLIP's last, ``sequence``
-        ``[b, tokens, width]`` of T5 (zeros where the model has none) and ``pooled``
-        ``[b, widths together]`` of both CLIPs.
+        """``sequence`` ``[b, places + tokens, width]``: the layers before CLIP's last side by side,
+        filled up with zeros to the width of T5, and T5's tokens behind them (zeros where the model
+        has none); ``pooled`` ``[b, widths together]`` of both CLIPs.
 
-        Options: ``max_tokens`` shortens the T5 sequence, ``clip_skip`` takes CLIP's layers further
-        from the end. Text beyond the lengths is cut off.
+        Options: ``max_tokens`` shortens T5's part, ``clip_skip`` takes CLIP's layers further from
+        the end. Text beyond the lengths is cut off.
         """
         import torch
 
@@ -174,40 +173,40 @@ class Sd3(kl.KlPictures):
         settings = facts.settings
         length = wanted_length(options, settings["max_tokens"])
         back = 1 + clip.skipped(options, settings["skippable"])
-        states: list[Tensor] = []
-        pooled: list[Tensor] = []
+        said: list[tuple[Tensor, Tensor]] = []
+        long = torch.zeros(len(texts), length, settings["text_width"])
         with torch.no_grad():
             for end in CLIPS:
                 net = load(part_of(encoder, f"text_encoder{end}"))
                 tokenizer = load(part_of(encoder, f"tokenizer{end}"))
                 ids = token_ids(tokenizer, texts, settings["clip_tokens"], net).to(device)
-                state, vector = clip.states(net, ids, back, normed=False)
-                states.append(state.float().cpu())
-                pooled.append(vector.float().cpu())
+                said.append(clip.states(net, ids, back, normed=False))
             if settings["t5"]:
                 t5 = load(part_of(encoder, "text_encoder_3"))
                 tokenizer = load(part_of(encoder, "tokenizer_3"))
-                sequence = t5(token_ids(tokenizer, texts, length, t5).to(device))[0]
-            else:
-                sequence = torch.zeros(len(texts), length, settings["text_width"])
-        named = {"clip": torch.cat(states, -1), "pooled": torch.cat(pooled, -1)}
-        named["sequence"] = sequence.float().cpu()
+                long = t5(token_ids(tokenizer, texts, length, t5).to(device))[0].float().cpu()
+        short, pooled = (
+            torch.cat([part.float().cpu() for part in parts], -1)
+            for parts in zip(*said, strict=True)
+        )
+        filled = torch.nn.functional.pad(short, (0, long.shape[-1] - short.shape[-1]))
+        sequence = torch.cat([filled, long], 1)
         return Conditioning(
-            facts.text_space, {name: value.numpy() for name, value in named.items()}
+            facts.text_space, {"sequence": sequence.numpy(), "pooled": pooled.numpy()}
         )
 
     def token_spans(
         self, encoder: TextEncoder, text: str, options: Params, load: Load
     ) -> tuple[TokenRow, ...]:
-        """Both CLIPs' tokens fill one sequence, T5's another."""
+        """Both CLIPs' tokens fill the same part of the sequence, T5's the part behind it."""
         settings = describe(encoder).settings
-        rows = []
+        rows, places = [], settings["clip_tokens"]
         for end, name in zip(CLIPS, ("CLIP", "OpenCLIP"), strict=True):
-            tokenizer = load(part_of(encoder, f"tokenizer{end}"))
-            rows.append(token_row(name, tokenizer, text, settings["clip_tokens"], ("clip",)))
+            rows.append(token_row(name, load(part_of(encoder, f"tokenizer{end}")), text, places))
         if settings["t5"]:
             length = wanted_length(options, settings["max_tokens"])
-            rows.append(token_row("T5", load(part_of(encoder, "tokenizer_3")), text, length))
+            tokenizer = load(part_of(encoder, "tokenizer_3"))
+            rows.append(token_row("T5", tokenizer, text, length, first=places))
         return tuple(rows)
 
     def denoiser(self, model: Model, load: Load, device: str) -> Denoiser:
@@ -238,20 +237,17 @@ class Sd3Denoiser:
         return self._geometry.tokens(shape)
 
     def prepare(self, conditionings: Sequence[Conditioning], count: int) -> dict[str, Any]:
-        """The transformer's text arguments for one batch: CLIP's tokens, filled up to the width of
-        T5's, and these behind them.
+        """The transformer's text arguments for one batch.
 
         Raises:
             DiffusionError: entries or lengths do not agree.
         """
         import torch
 
-        parts = gather(conditionings, ("clip", "sequence", "pooled"), count, CARD.title)
+        parts = gather(conditionings, ("sequence", "pooled"), count, CARD.title)
         place = {"device": self._device, "dtype": self._net.dtype}
-        short, long = stack(parts["clip"]), stack(parts["sequence"])
-        short = torch.nn.functional.pad(short, (0, long.shape[-1] - short.shape[-1]))
         return {
-            "encoder_hidden_states": torch.cat([short, long], 1).to(**place),
+            "encoder_hidden_states": stack(parts["sequence"]).to(**place),
             "pooled_projections": torch.cat(parts["pooled"]).to(**place),
         }
 

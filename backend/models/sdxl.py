@@ -86,7 +86,6 @@ CARD = Card(
     sites=SITES,
     blocks=BLOCKS,
     full_precision=("vae",),
-    lora="StableDiffusionXLLoraLoaderMixin",
 )
 
 

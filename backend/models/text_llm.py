@@ -37,14 +37,17 @@ def chats(tokenizer: Any, texts: Sequence[str], **options: Any) -> list[str]:
         ) from error
 
 
-def hidden(encoder: Any, ids: Tensor, mask: Tensor, layers: Sequence[int]) -> list[Tensor]:
-    """The hidden states ``[b, tokens, width]`` behind some layers, 0 being the embeddings."""
+def hidden(
+    encoder: Any, ids: Tensor, mask: Tensor, layers: Sequence[int], **more: Any
+) -> list[Tensor]:
+    """The hidden states ``[b, tokens, width]`` behind some layers, 0 being the embeddings.
+    ``more`` goes to the encoder too: the pictures of one that sees."""
     import torch
 
     with torch.no_grad():
         # The base model: scores of the next word are of no use here, and large.
         states = encoder.base_model(
-            input_ids=ids, attention_mask=mask, output_hidden_states=True, use_cache=False
+            input_ids=ids, attention_mask=mask, output_hidden_states=True, use_cache=False, **more
         ).hidden_states
     return [states[layer] for layer in layers]
 

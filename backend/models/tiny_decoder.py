@@ -7,6 +7,7 @@ layers from the clamp before the first convolution (``N``, by itself or after ``
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -59,7 +60,8 @@ def read_layout(path: Path) -> Layout:
     Raises:
         CatalogError: it is missing or broken, or no tiny decoder.
     """
-    file, settings = path, {}
+    file: Path = path
+    settings: Mapping[str, Any] = {}
     if path.is_dir():
         settings = read_json(path / "config.json")
         file = path / "diffusion_pytorch_model.safetensors"
@@ -176,7 +178,11 @@ class TinyLoader:
             )
             with safe_open(layout.file, "pt") as file:
                 net.load_state_dict({own: file.get_tensor(n) for n, own in layout.names.items()})
-            scaling = float(said.get("scaling_factor", 1.0)), float(said.get("shift_factor", 0.0))
+            scale, shift = (
+                float(said.get("scaling_factor", 1.0)), float(said.get("shift_factor", 0.0))
+            )  # fmt: skip
+            if not 0 < scale < math.inf or not math.isfinite(shift):
+                raise ValueError(f"a scaling of {scale} and {shift} is none")
         except (OSError, SafetensorError, RuntimeError, ValueError, TypeError) as error:
             raise CatalogError(
                 f"{layout.file} does not load as a tiny decoder ({str(error)[:200]}). Get the "
@@ -184,7 +190,7 @@ class TinyLoader:
             ) from error
         dtype = torch.float32 if device == "cpu" else torch.bfloat16
         net.requires_grad_(False)
-        return TinyDecoder(net.to(device, dtype).eval(), layout.channels, *scaling)
+        return TinyDecoder(net.to(device, dtype).eval(), layout.channels, scale, shift)
 
 
 LOADER = TinyLoader()

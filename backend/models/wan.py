@@ -18,7 +18,7 @@ from backend.catalog.folder import ModelFolder
 from backend.diffusion.errors import DiffusionError
 from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Denoiser, Process
-from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Site, Space
+from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Rope, Site, Space
 from backend.models.causal_video import decode_frames, encode_pieces
 from backend.models.conditions import gather, stack
 from backend.models.family import Load, describe, part_of, space_of
@@ -91,6 +91,9 @@ CARD = Card(
     ),
     peak=Peak(token_widths=10.4, pixel_channels=52.0),
     capabilities=frozenset({"text to video", "video to video", "text to image", "in-paint", "cfg"}),
+    rope=Rope(
+        "rope", ("frame", "height", "width"), widths=("t_dim", "h_dim", "w_dim"), told="latent"
+    ),
     sites=(
         Site("self", "blocks.{i}.attn1", "num_layers", "self"),
         Site("cross", "blocks.{i}.attn2", "num_layers", "cross"),

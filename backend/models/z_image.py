@@ -18,7 +18,7 @@ from backend.catalog.folder import ModelFolder
 from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Denoiser, Process
 from backend.models import kl
-from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Site, Space
+from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Rope, Site, Space
 from backend.models.conditions import check_length, gather
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_places, check_text_width
@@ -73,7 +73,7 @@ CARD = Card(
     defaults=Defaults(steps=50, cfg=5.0, guidance=0.0, width=1024, height=1024),
     peak=Peak(token_widths=18.0, pixel_channels=6.1),
     capabilities=frozenset({"text to image", "image to image", "in-paint", "cfg"}),
-    lora="ZImageLoraLoaderMixin",
+    rope=Rope("rope_embedder", ("word", "height", "width"), "", ("axes_dims",)),
     sites=(
         Site("refine", "noise_refiner.{i}.attention", "n_refiner_layers", "self"),
         Site("single", "layers.{i}.attention", "n_layers", "image text"),

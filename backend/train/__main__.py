@@ -1,4 +1,4 @@
-"""Commands: ``python -m backend.train primer | score | scorer-check | grid``."""
+"""Commands: ``python -m backend.train primer | score | scorer-check | preview | grid``."""
 
 from __future__ import annotations
 
@@ -114,6 +114,22 @@ def scorer_check(
 
     report = scorer_report(count, seed, model)
     typer.echo(json.dumps(report) if as_json else "\n".join(report_lines(report)))
+
+
+@app.command()
+def preview(
+    model: Annotated[Path, typer.Option(help="An exported model folder.")],
+    count: Annotated[int, typer.Option(help="Scenes to fit to.")] = 64,
+    seed: Seed = 2026,
+) -> None:
+    """Fit the colours of previews to a model's latents, and write them into its folder.
+
+    Example: python -m backend.train preview --model resources/models/primer
+    """
+    from backend.train.preview import fit_previews
+
+    found = fit_previews(model, count, seed)
+    typer.echo(f"fitted {found.channels} channels to {found.cells} cells")
 
 
 @app.command()

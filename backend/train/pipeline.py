@@ -10,8 +10,12 @@ import torch
 from backend.train import flow, reading, vae
 from backend.train.bank import Bank, draw_bank
 from backend.train.export import export, pipeline_of
+from backend.train.preview import fit_previews
 from backend.train.recipe import Recipe
 from backend.train.vae import Log
+
+PREVIEW_SCENES = 64
+"""Scenes to which the colours of previews are fitted."""
 
 
 @dataclass(frozen=True)
@@ -67,4 +71,5 @@ class Workplace:
             latents.scale,
         )
         export(pipeline, self.model)
+        fit_previews(self.model, PREVIEW_SCENES, self.recipe.seed)
         self.log(f"exported to {self.model.name}")

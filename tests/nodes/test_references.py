@@ -13,9 +13,9 @@ from backend.values import Phase
 from nodes.conditioning import encode_text
 from nodes.latents import empty_latent
 from nodes.loaders import LoadedModel, load_model
-from nodes.references import reference_image
+from nodes.references import encode_edit_text, reference_image
 from nodes.sampling import sample
-from tests.backend.models import tiny, tiny_flux2
+from tests.backend.models import tiny, tiny_flux2, tiny_qwen
 from tests.backend.models.checks import changed
 from tests.nodes.fake_device import FakeDevice
 
@@ -30,7 +30,12 @@ def ctx(tmp_path_factory: pytest.TempPathFactory) -> FakeDevice:
     named = {"_class_name": "FluxKontextPipeline"}
     kontext = changed(plain, home / "kontext", "model_index.json", **named)
     return FakeDevice(
-        {"plain": plain, "kontext": kontext, "klein": tiny_flux2.write(home / "klein")}
+        {
+            "plain": plain,
+            "kontext": kontext,
+            "klein": tiny_flux2.write(home / "klein"),
+            "edit": tiny_qwen.write(home / "edit", pipeline="QwenImageEditPlusPipeline"),
+        }
     )
 
 
@@ -39,7 +44,7 @@ def made(ctx: FakeDevice, found: LoadedModel, told: Conditioning) -> np.ndarray:
     return sample(ctx, found.model, told, latent, told, steps=2, seed=1).samples
 
 
-@pytest.mark.parametrize("name", ["kontext", "klein"])
+@pytest.mark.parametrize("name", ["kontext", "klein", "edit"])
 def test_a_model_works_from_the_pictures_that_it_is_shown(ctx: FakeDevice, name: str) -> None:
     found = load_model(ctx, name)
     text = encode_text(ctx, found.text_encoder, "make it snow")
@@ -72,6 +77,29 @@ def test_a_picture_of_another_size_is_told_the_nearest(ctx: FakeDevice) -> None:
         reference_image(ctx, text, found.vae, Image(PICTURE.pixels[:, :30]))
 
 
+def test_an_edit_model_sees_pictures_while_it_reads(ctx: FakeDevice) -> None:
+    found = load_model(ctx, "edit")
+    first = Image(np.full((1, 32, 48, 3), 0.2, np.float32))
+    told = encode_edit_text(ctx, found.text_encoder, found.vae, "snow", first)
+    other = encode_edit_text(ctx, found.text_encoder, found.vae, "snow", PICTURE)
+    assert told.tensors["sequence"].shape == other.tensors["sequence"].shape
+    assert np.abs(told.tensors["sequence"] - other.tensors["sequence"]).max() > 1e-3
+    assert reference.names(told) == ["reference_1"]
+    assert np.abs(made(ctx, found, told) - made(ctx, found, other)).max() > 1e-3
+    two = encode_edit_text(ctx, found.text_encoder, found.vae, "snow", first, PICTURE)
+    assert len(reference.names(two)) == 2
+
+
+def test_an_encoder_that_sees_none_is_named(ctx: FakeDevice) -> None:
+    for name in ("kontext", "klein"):
+        found = load_model(ctx, name)
+        with pytest.raises(UserError, match="model does not see pictures"):
+            encode_edit_text(ctx, found.text_encoder, found.vae, "a", PICTURE)
+    edit = load_model(ctx, "edit")
+    with pytest.raises(UserError, match="takes pictures, not 0"):
+        encode_edit_text(ctx, edit.text_encoder, edit.vae, "a")
+
+
 def test_facts_and_peak() -> None:
     image = facts_of("Image", width=100, height=50)
     vae = facts_of("VAE", pixel_bytes=8)
@@ -81,3 +109,9 @@ def test_facts_and_peak() -> None:
     assert facts(None, conditioning=None, vae=vae, image=image).type == "Conditioning"
     assert peak(None, conditioning=text, vae=vae, image=image) == 40000
     assert peak(None, conditioning=text, vae=vae, image=None) == 0
+    facts, peak = encode_edit_text.hooks["facts"], encode_edit_text.hooks["peak"]
+    encoder, small = facts_of("TextEncoder", space="s"), facts_of("Image", width=1, height=1)
+    given = {"text_encoder": encoder, "vae": vae, "images": (small, image)}
+    assert facts(None, **given).space == "s"
+    assert peak(None, **given) == 40000
+    assert peak(None, text_encoder=None, vae=None, images=()) == 0

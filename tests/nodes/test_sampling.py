@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from backend.models.family import describe
 from backend.sdk import (
     Cancelled,
     Conditioning,
@@ -29,7 +32,7 @@ from nodes.sampling import (
     semantic_mix,
     solver,
 )
-from tests.backend.models import tiny
+from tests.backend.models import tiny, tiny_qwen, tiny_sana
 from tests.nodes.fake_device import FakeDevice
 
 
@@ -202,3 +205,31 @@ def test_peak_grows_with_size_batch_and_guidance(ctx: FakeDevice) -> None:
     assert peak(32, 1, None) == 2 * base
     assert peak(16, 3, None) == 3 * base
     assert peak(16, 1, facts_of("Conditioning")) == 2 * base
+
+
+@pytest.mark.parametrize(
+    ("write", "made_for"),
+    [
+        (tiny_sana.write, {"solver": "dpmpp_2m", "guidance": "cfg"}),
+        (tiny_qwen.write, {"solver": "euler", "guidance": "cfg_token_norm"}),
+    ],
+)
+def test_native_is_what_the_model_was_made_for(
+    write: Callable[[Path], Path], made_for: dict[str, str], tmp_path: Path
+) -> None:
+    ctx = FakeDevice({"mine": write(tmp_path / "mine")})
+    found = load_model(ctx, "mine")
+    texts = {
+        "positive": encode_text(ctx, found.text_encoder, "a red cat"),
+        "negative": encode_text(ctx, found.text_encoder, "ugly day"),
+    }
+    side = 4 * describe(found.model).geometry.multiple
+    latent = empty_latent(ctx, found.model, side, side)
+
+    def run(**settings: str) -> np.ndarray:
+        given = {"steps": 4, "cfg": 4.0, **settings}
+        return sample(ctx, found.model, latent=latent, **texts, **given).samples
+
+    assert np.array_equal(run(), run(**made_for))
+    other = {"solver": "heun", "guidance": "cfg"}
+    assert not np.array_equal(run(), run(**other))

@@ -3,11 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from backend.media.spool import Spool
+from backend.models.preview import SpaceColours
 from backend.sdk import Cancelled, FrameDepth, Image, Latent, UserError, Video, facts_of
 from nodes.conditioning import encode_text
 from nodes.latents import empty_latent, vae_decode, vae_encode
@@ -92,6 +94,22 @@ def test_a_video_is_sampled_and_decoded(ctx: Studio, loaded: LoadedModel) -> Non
     assert alone.rate == 30
     assert np.array_equal(alone.read().pixels, videos[1].read().pixels)
     assert not np.array_equal(alone.read().pixels, videos[0].read().pixels)
+
+
+def test_previews_learn_from_one_frame_of_each_latent_frame(
+    ctx: Studio, loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Any, Image]] = []
+    monkeypatch.setattr(
+        SpaceColours, "learn", lambda self, vae, samples, image: seen.append((samples, image))
+    )
+    video = film(ctx)
+    latent = vae_encode_video(ctx, loaded.vae, video)
+    (decoded,) = vae_decode_video(ctx, loaded.vae, latent, depth="float")
+    frames = [video.read(2, 3), decoded.read(0, 1), decoded.read(2, 3), decoded.read(6, 7)]
+    for (cells, image), index, frame in zip(seen, [1, 0, 1, 2], frames, strict=True):
+        assert np.array_equal(cells, latent.samples[:, :, index])
+        assert np.allclose(image.pixels, frame.pixels, atol=1e-3)  # a file keeps half floats
 
 
 def test_encoding_reads_the_video_and_keeps_its_size(ctx: Studio, loaded: LoadedModel) -> None:

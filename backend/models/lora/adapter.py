@@ -41,7 +41,7 @@ def lora_patch(path: Path, family: str, strength: float, begin: float, end: floa
     """
     found = check_file(path)
     _check_family(path, family)
-    if not any(pair.part == "" for pair in found.pairs):
+    if not any(entry.part == "" for entry in found.entries):
         raise CatalogError(
             f"{path.name} changes text encoders alone. Lay it on with the node LoRA on text."
         )
@@ -56,9 +56,10 @@ def text_patch(path: Path, family: str, strength: float) -> Patch:
     """
     found = check_file(path)
     _check_family(path, family)
-    if not any(pair.part for pair in found.pairs):
+    if not any(entry.part for entry in found.entries):
         raise CatalogError(
-            f"{path.name} has nothing for text encoders. Take this node out, the LoRA node is enough."
+            f"{path.name} has nothing for text encoders. Take this node out, the LoRA node is "
+            "enough."
         )
     return Patch(FAMILY, strength, {}, identity(path), str(path))
 
@@ -91,9 +92,15 @@ def check_file(path: Path) -> Parsed:
     if found.form:
         raise CatalogError(
             f"{path} holds an adapter of the form {found.form}, which cannot be laid on here; "
-            "plain LoRA can. Get the LoRA version of it, or convert it with the tool that made it."
+            "LoRA, LoHa and LoKr can. Get the LoRA version of it, or convert it with the tool that "
+            "made it."
         )
-    if not found.pairs:
+    if found.torn:
+        raise CatalogError(
+            f"{path} is not whole: {len(found.torn)} of its modules lack a factor, the first is "
+            f"{found.torn[0]}. Get the file again."
+        )
+    if not found.entries:
         raise CatalogError(
             f"{path} is no LoRA: it has no pair of low-rank factors. Choose a LoRA file."
         )
@@ -128,7 +135,9 @@ class AdapterLoader:
             found = load_file(path, device=device)
         except (OSError, SafetensorError, RuntimeError) as error:
             raise CatalogError(f"{path} cannot be read ({error}). Get the file again.") from error
-        return Adapter(path, {name: tensor.to(dtype) for name, tensor in found.items()})
+        return Adapter(  # an alpha is one number, and stays exact
+            path, {n: t.to(dtype) if t.ndim else t.float() for n, t in found.items()}
+        )
 
 
 LOADER = AdapterLoader()

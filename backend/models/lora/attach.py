@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from backend.models.lora.changes import LowRank
 from backend.models.lora.resolve import Delta
 
 
@@ -17,7 +18,7 @@ from backend.models.lora.resolve import Delta
 def attached(
     deltas: Iterable[Delta], strength: float, rows: tuple[bool, ...] | None = None
 ) -> Iterator[None]:
-    """Add ``strength * scale * up(down(x))`` to what each module gives (LoRA, arXiv:2106.09685,
+    """Add ``strength * scale * difference(x)`` to what each layer gives (LoRA, arXiv:2106.09685,
     eq. 3), in some rows of the batch only if ``rows`` says so.
 
     The weights stay as they are, whatever their precision, so that taking the adapter off leaves
@@ -36,8 +37,7 @@ def attached(
 
 def _adder(delta: Delta, strength: float, flags: tuple[bool, ...] | None) -> Callable[..., Tensor]:
     def add(module: nn.Module, args: tuple[Any, ...], made: Tensor) -> Tensor:
-        x = args[0].to(delta.down.dtype)
-        more = _through(module, x, delta) * (strength * delta.scale)
+        more = _through(module, args[0], delta) * strength
         if flags is not None:
             share = torch.tensor(flags, device=made.device).repeat_interleave(
                 made.shape[0] // len(flags)
@@ -49,10 +49,27 @@ def _adder(delta: Delta, strength: float, flags: tuple[bool, ...] | None) -> Cal
 
 
 def _through(module: Any, x: Tensor, delta: Delta) -> Tensor:
-    if delta.down.ndim == 2:
-        return functional.linear(functional.linear(x, delta.down), delta.up)
-    name = f"conv{delta.down.ndim - 2}d"
-    convolve = getattr(functional, name)
-    low = convolve(x, delta.down, None, module.stride, module.padding, module.dilation)
-    raised: Tensor = convolve(low, delta.up)
-    return raised
+    """What the difference alone makes of an input. Only low-rank factors stay apart: the matrix of
+    any other form is made for each call and dropped again, so that it costs no memory."""
+    change = delta.change
+    convolves = not isinstance(module, nn.Linear)
+    if isinstance(change, LowRank) and not (convolves and module.groups > 1):
+        x = x.to(change.down.dtype)
+        if not convolves:
+            low = functional.linear(x, change.down)
+            return functional.linear(low, change.up) * delta.scale
+        low = _convolved(module, x, change.down)
+        up = change.up.view(*change.up.shape, *[1] * (change.down.ndim - 2))
+        raised: Tensor = getattr(functional, f"conv{up.ndim - 2}d")(low, up)
+        return raised * delta.scale
+    weight = delta.weight()
+    x = x.to(weight.dtype)
+    return _convolved(module, x, weight) if convolves else functional.linear(x, weight)
+
+
+def _convolved(module: Any, x: Tensor, weight: Tensor) -> Tensor:
+    convolve = getattr(functional, f"conv{weight.ndim - 2}d")
+    made: Tensor = convolve(
+        x, weight, None, module.stride, module.padding, module.dilation, module.groups
+    )
+    return made

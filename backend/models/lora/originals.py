@@ -130,7 +130,8 @@ def _unet_blocks(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "middle_block_0", "mid_block.resnets.0"
     yield "middle_block_1", "mid_block.attentions.0"
     yield "middle_block_2", "mid_block.resnets.1"
-    for number, (level, layer) in enumerate((b, i) for b in range(len(up)) for i in range(each + 1)):
+    for number in range(len(up) * (each + 1)):
+        level, layer = divmod(number, each + 1)
         attends = "Attn" in up[level]
         yield f"output_blocks_{number}_0", f"up_blocks.{level}.resnets.{layer}"
         if attends:

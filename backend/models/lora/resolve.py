@@ -1,110 +1,175 @@
-"""From an adapter's names to the modules of a network."""
+"""From an adapter's names to the layers of a network."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from backend.catalog.errors import CatalogError
 from backend.models.lora.adapter import Adapter
-from backend.models.lora.names import Pair, parse
+from backend.models.lora.changes import Change, Hadamard, Kronecker, LowRank
+from backend.models.lora.names import Entry, parse
+from backend.models.lora.originals import Originals
+
+_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 @dataclass(frozen=True)
 class Delta:
-    """The factors for one module: ``down`` ``[rank, in, ...]``, ``up`` ``[out, rank, ...]``, and
-    ``scale``, alpha over rank."""
+    """What changes in one layer of a network: ``name`` is its own, ``scale`` that of the file."""
 
+    name: str
     module: nn.Module
-    down: Tensor
-    up: Tensor
+    change: Change
     scale: float
 
+    def weight(self) -> Tensor:
+        """The difference in the shape of the layer's weight, at strength 1."""
+        return (self.change.dense() * self.scale).view(shape_of(self.module))
 
-def resolve(adapter: Adapter, net: nn.Module, part: str, converter: str, title: str) -> list[Delta]:
+
+def resolve(adapter: Adapter, net: nn.Module, part: str, title: str) -> list[Delta]:
     """What an adapter changes in a network; ``part`` names a text encoder, "" the denoiser.
 
-    Names that the network does not have are tried once more after the converter of diffusers'
-    loader class ``converter``, which knows what other trainers call them.
+    Names that the network does not have are looked up among those of its authors' code.
 
     Raises:
-        CatalogError: a module is not there, or its factors are of another size.
+        CatalogError: a layer is not there, or its factors are of another size.
     """
-    tensors = adapter.tensors
-    pairs = [pair for pair in parse(tensors).pairs if pair.part == part]
-    modules = _Modules(net)
-    if converter and any(modules.find(pair.module) is None for pair in pairs):
-        tensors = _converted(adapter, converter, net)
-        pairs = [pair for pair in parse(tensors).pairs if pair.part == part]
-    strange = [pair.module for pair in pairs if modules.find(pair.module) is None]
+    entries = [entry for entry in parse(adapter.tensors).entries if entry.part == part]
+    layers = _Layers(net)
+    places = [layers.find(entry.module) for entry in entries]
+    strange = [e.module for e, place in zip(entries, places, strict=True) if not place]
     if strange:
         raise CatalogError(
             f"{adapter.path.name} was made for another model than this {title}: of its "
-            f"{len(pairs)} modules {len(strange)} are not there, the first is {strange[0]}. Choose "
-            "a LoRA for this model."
+            f"{len(entries)} modules {len(strange)} are not there, the first is {strange[0]}. "
+            "Choose a LoRA for this model."
         )
-    return [_delta(adapter, tensors, pair, modules) for pair in pairs]
+    found: list[Delta] = []
+    for entry, place in zip(entries, places, strict=True):
+        assert place is not None
+        found += _deltas(adapter, entry, place)
+    return found
 
 
-class _Modules:
-    """The layers of a network by their names with dots, and with underscores in their place."""
-
-    def __init__(self, net: nn.Module) -> None:
-        kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-        self.exact = {name: m for name, m in net.named_modules() if isinstance(m, kinds)}
-        self.flat = {name.replace(".", "_"): module for name, module in self.exact.items()}
-
-    def find(self, name: str) -> nn.Module | None:
-        for given in (name, name.removeprefix("text_model."), f"text_model.{name}"):
-            if given in self.exact:
-                return self.exact[given]
-        flat = name.replace(".", "_")
-        for given in (flat, flat.removeprefix("text_model_"), f"text_model_{flat}"):
-            if given in self.flat:
-                return self.flat[given]
-        return None
-
-
-def _delta(adapter: Adapter, tensors: Mapping[str, Tensor], pair: Pair, known: _Modules) -> Delta:
-    module = known.find(pair.module)
-    assert module is not None
-    down, up = tensors[pair.down], tensors[pair.up]
-    shape, rank = _shape(module), down.shape[0]
-    fits = down.ndim == up.ndim == len(shape) and up.shape[1] == rank
-    if not fits or tuple(down.shape[1:]) != shape[1:] or up.shape[0] != shape[0]:
-        raise CatalogError(
-            f"{adapter.path.name} does not fit this model: {pair.module} is "
-            f"{list(shape)}, its factors {list(down.shape)} and {list(up.shape)}. Choose a "
-            "LoRA for this model."
-        )
-    alpha = float(tensors[pair.alpha]) if pair.alpha else float(rank)
-    return Delta(module, down, up, alpha / rank)
-
-
-def _shape(module: Any) -> tuple[int, ...]:
+def shape_of(module: Any) -> tuple[int, ...]:
     """A layer's weight as it is meant; a quantised one is stored in another shape."""
     if isinstance(module, nn.Linear):
         return module.out_features, module.in_features
     return tuple(module.weight.shape)
 
 
-def _converted(adapter: Adapter, converter: str, net: Any) -> dict[str, Tensor]:
-    """The tensors under the names of diffusers; unchanged where its converter cannot tell."""
-    from diffusers.loaders import lora_pipeline
+@dataclass(frozen=True)
+class _Place:
+    """The layers that an entry changes, by their names, and whether its halves are swapped."""
 
-    mixin = getattr(lora_pipeline, converter)
-    options = {"unet_config": net.config} if "UNet" in type(net).__name__ else {}
-    if "return_alphas" in mixin.lora_state_dict.__code__.co_varnames:
-        options["return_alphas"] = True
+    layers: Sequence[tuple[str, nn.Module]]
+    swapped: bool = False
+
+
+class _Layers:
+    """The layers of a network by their names with dots, with underscores in their place, and as
+    the model's authors call them."""
+
+    def __init__(self, net: nn.Module) -> None:
+        self._exact = {name: m for name, m in net.named_modules() if isinstance(m, _LAYERS)}
+        self._flat = {name.replace(".", "_"): name for name in self._exact}
+        self._originals = Originals(net)
+
+    def find(self, name: str) -> _Place | None:
+        own = self._own(name)
+        if own:
+            return _Place([(own, self._exact[own])])
+        place = self._originals.find(name)
+        named = [self._own(target) for target in place.modules] if place else []
+        if place is None or not all(named):
+            return None
+        return _Place([(n, self._exact[n]) for n in named], place.swapped)
+
+    def _own(self, name: str) -> str:
+        flat = name.replace(".", "_")
+        tries = (flat, flat.removeprefix("text_model_"), f"text_model_{flat}")
+        return next((self._flat[given] for given in tries if given in self._flat), "")
+
+
+def _deltas(adapter: Adapter, entry: Entry, place: _Place) -> Iterator[Delta]:
+    shapes = [shape_of(module) for _, module in place.layers]
+    rows, columns = sum(shape[0] for shape in shapes), {shape[1:] for shape in shapes}
+    change, scale = _change(adapter, entry, shapes[0])
+    if len(columns) > 1 or change is None or change.shape != (rows, _size(shapes[0][1:])):
+        sizes = [list(adapter.tensors[name].shape) for name in entry.names.values()]
+        raise CatalogError(
+            f"{adapter.path.name} does not fit this model: {entry.module} is "
+            f"{[rows, *shapes[0][1:]]}, its factors {', '.join(map(str, sizes))}. Choose a "
+            "LoRA for this model."
+        )
+    if len(shapes) == 1 and not (place.swapped and _is_pair(shapes[0])):
+        yield Delta(*place.layers[0], change, scale)
+        return
+    numbers = torch.arange(rows)
+    if place.swapped:
+        yield Delta(*place.layers[0], change.rows(numbers.roll(rows // 2)), scale)
+        return
+    start = 0
+    for (name, module), shape in zip(place.layers, shapes, strict=True):
+        yield Delta(name, module, change.rows(numbers[start : start + shape[0]]), scale)
+        start += shape[0]
+
+
+def _is_pair(shape: tuple[int, ...]) -> bool:
+    """Whether a layer gives one shift and one scale for each of its inputs, and nothing more."""
+    return shape[0] == 2 * shape[1]
+
+
+def _change(adapter: Adapter, entry: Entry, shape: tuple[int, ...]) -> tuple[Change | None, float]:
+    """An entry's factors and their scale; None where they do not go together."""
+    given = {role: adapter.tensors[name] for role, name in entry.names.items()}
+    alpha = float(given.pop("alpha")) if "alpha" in given else 0.0
+    if any(factor.ndim < 2 for factor in given.values()):
+        return None, 0.0
     try:
-        given = mixin.lora_state_dict(dict(adapter.tensors), **options)
-    except (ValueError, KeyError, IndexError, RuntimeError, AttributeError):
-        return dict(adapter.tensors)
-    parts = given if isinstance(given, tuple) else (given,)
-    found: dict[str, Tensor] = {}
-    for part in parts:
-        found |= {k: v for k, v in (part or {}).items() if hasattr(v, "shape")}
-    return found
+        if entry.kind == "lokr":
+            first, rank = _factor(given, "w1", ())
+            second, other = _factor(given, "w2", shape[2:])
+            rank = other or rank
+            return Kronecker(first, second), alpha / rank if alpha and rank else 1.0
+        if entry.kind == "loha":
+            a1, b1, a2, b2 = (given[f"w{n}_{which}"] for n in "12" for which in "ab")
+            rank = b1.shape[0]
+            fits = a1.shape == a2.shape and b1.shape == b2.shape and a1.shape[1] == rank
+            made = Hadamard(a1, b1.flatten(1), a2, b2.flatten(1)) if fits else None
+            return made, alpha / rank if alpha else 1.0
+    except RuntimeError:  # sizes that do not multiply
+        return None, 0.0
+    down, up = given["down"], given["up"]
+    rank = down.shape[0]
+    return _low_rank(down, up, shape), alpha / rank if alpha else 1.0
+
+
+def _low_rank(down: Tensor, up: Tensor, shape: tuple[int, ...]) -> LowRank | None:
+    """Factors in the form of the layer: a 1x1 convolution in one program is a matrix in another."""
+    if up.numel() != up.shape[0] * up.shape[1] or up.shape[1] != down.shape[0]:
+        return None
+    if down[0].numel() != _size(shape[1:]):
+        return None
+    return LowRank(down.reshape(down.shape[0], *shape[1:]), up.flatten(1))
+
+
+def _factor(given: dict[str, Tensor], name: str, kernel: tuple[int, ...]) -> tuple[Tensor, int]:
+    """One factor of a Kronecker product, and its rank where it is a product itself, else 0."""
+    if name in given:
+        return given[name], 0
+    left, right = given[f"{name}_a"], given[f"{name}_b"].flatten(1)
+    return (left @ right).view(left.shape[0], -1, *kernel), left.shape[1]
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    total = 1
+    for side in shape:
+        total *= side
+    return total

@@ -31,8 +31,8 @@ def text_patches(encoder: TextEncoder, card: Card, load: Load) -> Iterator[None]
                 from backend.models.lora.resolve import resolve
 
                 adapter = load(reference(patch))
-                for part in sorted({pair.part for pair in parse(adapter.tensors).pairs} - {""}):
+                for part in sorted({entry.part for entry in parse(adapter.tensors).entries} - {""}):
                     net = load(part_of(encoder, part))
-                    deltas = resolve(adapter, net, part, card.lora, card.title)
+                    deltas = resolve(adapter, net, part, card.title)
                     stack.enter_context(attached(deltas, patch.strength))
         yield

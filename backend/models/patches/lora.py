@@ -22,7 +22,7 @@ def make(stage: Stage, patch: Patch, rows: Rows) -> Around:
     from backend.models.lora.resolve import resolve
 
     adapter = stage.load(reference(patch))
-    deltas = resolve(adapter, stage.net, "", stage.card.lora, stage.card.title)
+    deltas = resolve(adapter, stage.net, "", stage.card.title)
 
     def around(moment: Moment) -> AbstractContextManager[None]:
         if not within(patch, moment):

@@ -244,8 +244,11 @@ def test_the_full_hash_is_that_of_the_contents(tmp_path: Path, index: Index) -> 
     whole, none = content_of(found["flux"])
     assert whole.startswith("blake3:")
     assert none == ""
-    (tmp_path / "m/flux/transformer/config.json").write_text("[]")
-    assert content_of(found["flux"])[0] != whole
+    (tmp_path / "m/flux/transformer/config.json").write_text('{"a": 1}')
+    with pytest.raises(CatalogError, match="has changed since the last scan"):
+        content_of(found["flux"])
+    _, again = run(index, Root(tmp_path / "m"))
+    assert content_of(again["flux"])[0] != whole
     path.unlink()
     with pytest.raises(CatalogError, match="cannot be read any more"):
         content_of(found["w.safetensors"])

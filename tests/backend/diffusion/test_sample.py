@@ -204,7 +204,9 @@ def test_the_kinds_are_listed_without_torch() -> None:
         "print('torch' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.split() == ["4", "5", "8", "False"]
+    *counts, torch_is_there = run.stdout.split()
+    assert all(int(n) >= least for n, least in zip(counts, (4, 5, 8), strict=True))
+    assert torch_is_there == "False"
 
 
 def test_a_table_that_begins_below_pure_noise_starts_from_the_noised_latent() -> None:

@@ -50,6 +50,17 @@ def test_a_shift_is_the_root_of_the_resolution_ratio() -> None:
     assert shifted(0.5, 3.0) == 0.75
 
 
+@pytest.mark.parametrize("tokens", [1024, 2048, 4096, 16384])
+def test_a_shift_can_grow_from_the_trained_size(tokens: int) -> None:
+    """Lumina-T2X's time shift: the factor for a size, times the root of the ratio of tokens."""
+    grown = levels("flow", 20, tokens=tokens, shift=2.0, trained_tokens=1024)
+    factor = 2.0 * (tokens / 1024) ** 0.5
+    formula = [factor * t / (1 + (factor - 1) * t) for t in reciprocal(20)]
+    assert np.abs(np.array(grown[:-1]) - formula).max() < 1e-6
+    if tokens == 1024:
+        assert grown == levels("flow", 20, tokens=tokens, shift=2.0)
+
+
 @pytest.mark.parametrize("tokens", [64, 256, 1024, 4096, 9000])
 @pytest.mark.parametrize("form", ["exponential", "linear"])
 def test_the_dynamic_shift_is_flux_s(tokens: int, form: str) -> None:
@@ -153,6 +164,8 @@ def test_a_table_of_ones_own() -> None:
         (Schedule("native", start=1.5), "fractions"),
         (Schedule("flow", {"shift": 0.0}), "above 0"),
         (Schedule("flow", {"shift": "much"}), "must be a number"),
+        (Schedule("flow", {"trained_tokens": -1}), "Set one of them"),
+        (Schedule("flow", {"trained_tokens": 64, "dynamic": True}), "Set one of them"),
         (Schedule("karras", {"rho": 0.0}), "rho"),
         (Schedule("beta", {"alpha": -1.0}), "alpha and beta"),
     ],

@@ -1,16 +1,26 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.backend.models import tiny, tiny_sd3
+from tests.backend.models import parity, tiny, tiny_sd3
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def measured(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Note the largest difference to a reference that a test found; ``families.py`` reads it."""
+    parity.MEASURED.clear()
+    yield
+    if parity.MEASURED:
+        record_property("difference", max(parity.MEASURED))
 
 
 @pytest.fixture(scope="session")

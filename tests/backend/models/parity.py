@@ -99,12 +99,18 @@ class Weft:
         return self.encode(picture(), seed=seed).but(mask=mask)
 
 
+MEASURED: list[float] = []
+"""What ``difference`` found within one test, for the table in ``docs/families.md``."""
+
+
 def difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     """Relative difference of tensors of one shape; finite ones only count."""
     assert ours.shape == theirs.shape
     assert torch.isfinite(ours).all()
     assert torch.isfinite(theirs).all()
-    return ((ours - theirs).norm() / theirs.norm()).item()
+    found = ((ours - theirs).norm() / theirs.norm()).item()
+    MEASURED.append(found)
+    return found
 
 
 def picture(count: int = 2) -> Image:

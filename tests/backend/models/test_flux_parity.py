@@ -27,6 +27,7 @@ from backend.models.family import References, families, recognise, references
 from backend.models.patches2x2 import image_ids, pack, unpack
 from backend.models.store import Store
 from backend.values import Guider, Image, Latent, Noise, Schedule, Solver, Term
+from tests.backend.models.parity import difference
 
 TOLERANCE = 1e-4
 MARGIN = 20
@@ -76,13 +77,6 @@ class Weft:
 
     def empty(self, count: int = 2) -> Latent:
         return Latent(np.zeros((count, 4, HEIGHT // 2, WIDTH // 2), np.float32), "any")
-
-
-def difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    """Relative difference of latents; finite ones only count."""
-    assert torch.isfinite(ours).all()
-    assert torch.isfinite(theirs).all()
-    return ((ours - theirs).norm() / theirs.norm()).item()
 
 
 def picture(count: int = 2) -> Image:

@@ -232,7 +232,8 @@ def test_a_lora_for_another_model_is_refused(bench: Bench, tmp_path: Path) -> No
 def test_what_is_no_plain_lora_is_named(tmp_path: Path) -> None:
     block, other = torch.ones(4, 4), torch.ones(4, 4)
     for name, said in {
-        "x.hada_w1_a": "LoHa", "x.lokr_w1": "LoKr", "x.dora_scale": "DoRA", "x.weight": "no LoRA",
+        "x.dora_scale": "DoRA", "x.oft_blocks": "OFT", "x.hada_t1": "Tucker LoHa",
+        "x.hada_w1_a": "not whole", "x.lora_A.weight": "not whole", "x.weight": "no LoRA",
     }.items():  # fmt: skip
         with pytest.raises(CatalogError, match=said):
             patch(written(tmp_path, {name: block}))

@@ -13,7 +13,6 @@ from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKL
 from backend.catalog.errors import CatalogError
 from backend.diffusion.around import Moment
 from backend.diffusion.errors import DiffusionError
-from backend.diffusion.guidance.cfg_token_norm import token_norms
 from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Process
 from backend.models import one_frame, reference
@@ -217,14 +216,3 @@ def test_a_vae_needs_what_the_formula_says() -> None:
         return one_frame.encode_pictures(net, image, CARD.geometry, "x", "cpu")
 
     assert 0.7 < measured(net, encode) / said < 1.1
-
-
-def test_the_norm_of_a_token_counts_its_cells_and_channels() -> None:
-    torch.manual_seed(0)
-    for shape in ((2, 3, 4, 6), (2, 3, 5, 4, 6)):
-        x = torch.randn(shape)
-        found = token_norms(x, 2)
-        assert found.shape == (2, 1, *shape[2:])
-        assert torch.allclose(found[1, 0, ..., 2:4, 4:6].flatten(-2)[..., :1].squeeze(-1),
-                              x[1][..., 2:4, 4:6].square().sum((0, -2, -1)).sqrt())  # fmt: skip
-        assert torch.allclose(token_norms(x, 1)[:, 0], x.norm(dim=1))

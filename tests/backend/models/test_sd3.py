@@ -18,7 +18,7 @@ from backend.models.sd3 import CARD, SKIP_LAYER, Sd3Denoiser
 from backend.models.seams.sites import layers_of
 from backend.values import Conditioning
 from tests.backend.models import tiny_sd3
-from tests.backend.models.checks import changed, facts_of, known_by, published
+from tests.backend.models.checks import changed, facts_of, first_change, known_by, published
 from tests.backend.models.parity import Weft
 from tests.backend.models.test_peak import measured
 from tests.backend.models.tiny import TOKENS
@@ -97,7 +97,7 @@ def test_components_that_do_not_fit_are_named_before_loading(
         facts_of(changed(folder, tmp_path / "bad", file, **values))
 
 
-def test_texts_have_two_sequences_and_a_vector(folder: Path, without_t5: Path) -> None:
+def test_texts_are_clips_tokens_then_t5s(folder: Path, without_t5: Path) -> None:
     weft, short = Weft.of(folder), Weft.of(without_t5)
 
     def coded(of: Weft, **options: int) -> dict[str, Any]:
@@ -105,14 +105,16 @@ def test_texts_have_two_sequences_and_a_vector(folder: Path, without_t5: Path) -
         return dict(given.tensors)
 
     whole, part = coded(weft), coded(short)
-    assert {name: t.shape for name, t in whole.items()} == {
-        "clip": (2, TOKENS, 80), "sequence": (2, TOKENS, 96), "pooled": (2, 64),
-    }  # fmt: skip
-    assert part["sequence"].shape == (2, 256, 96)
-    assert not part["sequence"].any()
-    assert np.array_equal(whole["clip"], part["clip"])
-    assert np.array_equal(coded(short, max_tokens=9)["sequence"], np.zeros((2, 9, 96)))
-    assert np.abs(coded(weft, clip_skip=1)["clip"] - whole["clip"]).max() > 0.01
+    assert whole["sequence"].shape == (2, 2 * TOKENS, 96)
+    assert whole["pooled"].shape == (2, 64)
+    assert not whole["sequence"][:, :TOKENS, 80:].any()
+    assert part["sequence"].shape == (2, TOKENS + 256, 96)
+    assert not part["sequence"][:, TOKENS:].any()
+    assert np.array_equal(whole["sequence"][:, :TOKENS], part["sequence"][:, :TOKENS])
+    assert coded(short, max_tokens=9)["sequence"].shape == (2, TOKENS + 9, 96)
+    skipped = coded(weft, clip_skip=1)["sequence"] - whole["sequence"]
+    assert np.abs(skipped[:, :TOKENS]).max() > 0.01
+    assert not skipped[:, TOKENS:].any()
     with pytest.raises(DiffusionError, match="1 to 24 tokens, not 25"):
         coded(weft, max_tokens=25)
     with pytest.raises(DiffusionError, match="0 to 3, not 4"):
@@ -122,17 +124,12 @@ def test_texts_have_two_sequences_and_a_vector(folder: Path, without_t5: Path) -
 def test_tokens_are_where_the_family_says(folder: Path, without_t5: Path) -> None:
     weft, short = Weft.of(folder), Weft.of(without_t5)
     rows = weft.family.token_spans(weft.refs.text, "a red cat", {}, weft.load)
-    assert [(row.name, row.tensors) for row in rows] == [
-        ("CLIP", ("clip",)), ("OpenCLIP", ("clip",)), ("T5", ("sequence",)),
-    ]  # fmt: skip
-    one, two = (
-        weft.family.encode_text(weft.refs.text, [text], {}, weft.load, "cpu").tensors["clip"][0]
-        for text in ("a red cat", "a red dog")
-    )
-    first = int(np.flatnonzero(np.abs(one - two).max(1) > 1e-4)[0])
+    assert [row.name for row in rows] == ["CLIP", "OpenCLIP", "T5"]
+    first = first_change(weft, "a red cat", "a red dog")
     assert first == rows[0].places(6, 9)[0] == rows[1].places(6, 9)[0]
     held = [token.piece for token in rows[2].tokens if token.place in rows[2].places(6, 9)]
     assert set(held) == set("cat")
+    assert [row.tokens[-1].place for row in rows] == [8, 8, TOKENS + 10]
     assert len(short.family.token_spans(short.refs.text, "a", {}, short.load)) == 2
 
 
@@ -150,7 +147,7 @@ def test_conditionings_and_latents_that_do_not_fit_are_refused(folder: Path) -> 
     with pytest.raises(DiffusionError, match="one length"):
         denoiser.prepare([given, cut], 1)
     alone = Conditioning("x", {"sequence": given.tensors["sequence"]})
-    with pytest.raises(DiffusionError, match="no 'clip': encode it for Stable Diffusion 3"):
+    with pytest.raises(DiffusionError, match="no 'pooled': encode it for Stable Diffusion 3"):
         denoiser.prepare([alone], 1)
 
 
@@ -174,9 +171,7 @@ def test_a_call_needs_what_the_formula_says(heads: int, side: int) -> None:
     )
     assert isinstance(net, SD3Transformer2DModel)
     denoiser = Sd3Denoiser(net, flow_times(EULER, {}), CARD.geometry, 32, "cpu")
-    tensors = {
-        "clip": np.zeros((1, 8, 80)), "sequence": np.zeros((1, 24, 96)), "pooled": np.zeros((1, 64))
-    }  # fmt: skip
+    tensors = {"sequence": np.zeros((1, 32, 96)), "pooled": np.zeros((1, 64))}
     ready = denoiser.prepare([Conditioning("x", tensors)], 2)
     x = torch.zeros(2, 16, side * 2, side * 2)
     said = CARD.peak.token_widths * heads * 32 * 4 * side * side * 2

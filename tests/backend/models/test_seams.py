@@ -3,7 +3,7 @@ no strength shows not at all, and nothing stays behind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from backend.diffusion.around import Around, Moment
 from backend.diffusion.errors import DiffusionError
 from backend.diffusion.sample import sample
 from backend.models.family import families, recognise, references
-from backend.models.seams.maps import Recorder
 from backend.models.patch import Stage, surround
+from backend.models.seams.maps import Recorder
 from backend.models.seams.sites import Attention, layers_of, on_attention
 from backend.models.store import Store
 from backend.values import Guider, Latent, Model, Noise, Patch, Schedule, Solver, Term
@@ -28,6 +28,8 @@ from tests.backend.models import (
     tiny_chroma,
     tiny_flux2,
     tiny_lumina2,
+    tiny_pixart,
+    tiny_sd3,
     tiny_sd15,
     tiny_sdxl,
     tiny_wan,
@@ -100,6 +102,8 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "chroma": tiny_chroma.write,
     "lumina2": tiny_lumina2.write,
     "flux2_klein": tiny_flux2.write,
+    "sd3": tiny_sd3.write,
+    "pixart": tiny_pixart.write,
 }
 
 

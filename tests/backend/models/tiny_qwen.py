@@ -12,7 +12,13 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
     FlowMatchEulerDiscreteScheduler,
 )
 from tokenizers.pre_tokenizers import ByteLevel
-from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
+from transformers import (
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2Tokenizer,
+    Qwen2VLImageProcessorPil,
+    Qwen2VLProcessor,
+)
 
 from tests.backend.models.tiny import shake
 from tests.backend.models.tiny_llm import write as write_parts
@@ -123,4 +129,22 @@ def write(folder: Path, pipeline: str = "QwenImagePipeline", **scheduler: Any) -
         "transformer": transformer(),
         "vae": vae(),
     }
-    return write_parts(folder, pipeline, parts)
+    index = {}
+    if "Edit" in pipeline:  # with a longer instruction
+        parts["tokenizer"] = tokenizer(1024)
+        pictures().save_pretrained(folder / "processor")
+        index["processor"] = ["transformers", "Qwen2VLProcessor"]
+    return write_parts(folder, pipeline, parts, **index)
+
+
+def pictures() -> Qwen2VLImageProcessorPil:
+    """What prepares pictures for an edit model: patches of 4 pixels, 2x2 of them a token."""
+    return Qwen2VLImageProcessorPil(patch_size=4, min_pixels=64, max_pixels=4096)
+
+
+class Processor(Qwen2VLProcessor):
+    """The pipelines' processor without its part for videos, which needs torchvision."""
+
+    @classmethod
+    def get_attributes(cls) -> list[str]:
+        return ["image_processor", "tokenizer"]
