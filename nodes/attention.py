@@ -58,7 +58,7 @@ def sample_with_map(
     does not change the picture.
 
     Example: text="a red circle and a blue square", word="red circle": the map is bright where the
-    circle is; through mask_threshold it is a mask to in-paint with.
+    circle is; through inpaint_mask it keeps all but the circle.
     """
     with explained():
         made, map_ = word_maps(

@@ -126,7 +126,7 @@ def _piece(start: float, length: float, samples: int, rate: int) -> tuple[int, i
     first = round(start * rate)
     if first >= samples:
         raise UserError(
-            f"The sound is {samples / rate:.3g} seconds long, so nothing is left from {start:g} on."
+            f"The sound is {samples / rate:.6g} seconds long, so nothing is left from {start:g} on."
         )
     last = min(samples, first + max(1, round(length * rate))) if length else samples
     return first, last

@@ -71,9 +71,26 @@ def _own(model: Model) -> tuple[Expert, ...]:
     ) or (Expert(model, math.inf),)
 
 
+def _same_kind(high: Facts, low: Facts) -> None:
+    """Refuse while editing what the node itself would refuse, as far as facts tell."""
+    if high.family and low.family and high.family != low.family:
+        raise UserError(
+            f"The first model is a {high.family}, the second a {low.family}. Experts must be of "
+            "one family."
+        )
+    for name in ("space", "text_space", "factor", "channels", "patch", "frame_factor"):
+        one, other = getattr(high, name), getattr(low, name)
+        if one is not None and other is not None and one != other:
+            raise UserError(
+                "The two models do not share their latents and texts. Choose models of one kind."
+            )
+
+
 @expert_switch.facts
 def _(p: Any, high: Facts | None, low: Facts | None) -> Facts:
     known = high or facts_of("Model")
+    if high and low:
+        _same_kind(high, low)
     if high is None or low is None or not high.bytes or not low.bytes:
         return known
     # Only one is held at a time, so the larger one counts.
@@ -94,7 +111,7 @@ def expert_guider(
     motion is laid out than while details are drawn. Where there are fewer scales than experts, the
     last one holds for the rest.
 
-    Example: load_model (a Wan 2.2 with two transformers) -> expert_guider(scales=(4, 3)) ->
+    Example: load_model (a Wan 2.2 with two transformers) -> expert_guider(scales=[4, 3]) ->
     sample_with_parts.
     """
     if not scales:

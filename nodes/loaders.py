@@ -21,6 +21,8 @@ from backend.sdk import (
     node,
 )
 
+NO_DENOISER = "No file is chosen for the denoiser. Name one: it says which model it is."
+
 
 class LoadedModel(NamedTuple):
     """What a whole model folder gives."""
@@ -96,7 +98,7 @@ def load_model_files(
     given = (denoiser, second, text_encoder, text_encoder_2, text_encoder_3, vae)
     refs = [ref for ref in given if ref]
     if not denoiser:
-        raise UserError("No file is chosen for the denoiser. Name one: it says which model it is.")
+        raise UserError(NO_DENOISER)
     with explained():
         folder = open_files([ctx.model_folder(ref) for ref in refs], config)
         found = references(folder, recognise(folder, families()))
@@ -107,7 +109,9 @@ def load_model_files(
 def _(p: Any) -> dict[str, Facts]:
     given = (p.denoiser, p.second, p.text_encoder, p.text_encoder_2, p.text_encoder_3, p.vae)
     refs = [ref for ref in given if ref]
-    return model_facts(lambda: p.lookup.model_files(refs, p.config) if refs else None)
+    if not p.denoiser:
+        raise UserError(NO_DENOISER)
+    return model_facts(lambda: p.lookup.model_files(refs, p.config))
 
 
 @load_model.facts

@@ -120,12 +120,12 @@ def rope_scale(
     (Lumina-Next) goes from the first to the second during a run, `yarn` treats each band of
     rotations by itself, and `ultraflux` is `yarn` on whole turns, for models trained with it. The
     trained size is the model's default where it is 0; at that size nothing changes, nor at
-    `strength` 0. With an `end` below 1 the first steps lay out the picture and the rest draw it.
+    `strength` 0. `begin` and `end` keep it to a part of the steps, as fractions.
 
-    Example: load_model -> rope_scale(kind="scaled", end=0.3) -> sample with an empty_latent of
-    1536x1536: one scene instead of several.
+    Example: load_model -> rope_scale(kind="scaled") -> sample with an empty_latent of 1536x1536:
+    one scene instead of several.
     """
-    params = {
+    params: dict[str, Any] = {
         "method": kind, "width": trained_width, "height": trained_height, "begin": begin,
         "end": end,
     }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from backend.diffusion.phases import join, mix, over, zeros
-from backend.graph.prompts import Prompt, Words, read_prompt
+from backend.graph.prompts import Prompt, Words, check_characters, read_prompt
 from backend.models.encode import coder
 from backend.models.explain import explained
 from backend.models.token_view import token_view as view_of
@@ -40,6 +40,7 @@ def token_view(
     `a | red x1.3 | cat`.
     """
     with explained():
+        check_characters(text)
         asked = coder(text_encoder, {}, ctx.load, ctx.device)
         plain = Prompt((Words(text),))
         return view_of(asked, plain if syntax == "plain" else read_prompt(text))
@@ -67,8 +68,9 @@ def average_conditions(
     """Mix two conditionings: `a` at 0, `b` at 1, between them the mean of their numbers.
 
     The mean is taken token by token, so prompts of like wording mix best. Both need one length,
-    which they have unless one of them has a BREAK more; where a model reads texts of any length,
-    the shorter one counts as 0 behind its end.
+    which they have unless one of them has a BREAK more or is so long that a Stable Diffusion or
+    SDXL model reads it in pieces; where a model reads texts of any length, the shorter one counts
+    as 0 behind its end.
 
     Example: "a red circle" and "a blue circle" with t=0.5 give a circle between the colours.
     """

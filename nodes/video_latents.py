@@ -64,6 +64,7 @@ def _(p: Any, model: Facts | None) -> Facts:
     known = facts_of("Latent", count=p.count, noise=0.0, masked=False)
     if model is None:
         return known
+    _makes_videos(model)
     factor, step = model.factor, model.frame_factor
     return known.but(
         space=model.space,
@@ -107,6 +108,7 @@ def vae_encode_video(
 
 @vae_encode_video.facts
 def _(p: Any, vae: Facts | None, video: Facts | None) -> Facts:
+    _makes_videos(vae)
     factor = vae.factor if vae is not None else None
     return facts_of(
         "Latent",
@@ -178,6 +180,7 @@ def vae_decode_video(
 @vae_decode_video.facts
 def _(p: Any, vae: Facts | None, latent: Facts | None) -> Facts:
     same_latent_space(latent, vae)
+    _makes_videos(vae)
     factor = vae.factor if vae is not None else None
     step = vae.frame_factor if vae is not None else None
     frames = 1 + (latent.frames - 1) * step if latent and latent.frames and step else None
@@ -198,6 +201,19 @@ def _(p: Any, vae: Facts | None, latent: Facts | None) -> int:
     factor, side = vae.factor or 0, p.tile or 1 << 30
     width, height = (latent.width or 0) * factor, (latent.height or 0) * factor
     return (vae.pixel_bytes or 0) * min(width, side) * min(height, side)
+
+
+def _makes_videos(known: Facts | None) -> None:
+    """Refuse a model or VAE of pictures while the graph is edited.
+
+    Raises:
+        UserError: it is one.
+    """
+    if known is not None and known.frame_factor == 0:
+        raise UserError(
+            f"{(known.family or 'These').capitalize()} models make pictures, not videos. Choose a "
+            "video model such as Wan, or use the nodes for pictures."
+        )
 
 
 def _coded(frames: int | None, step: int | None) -> int | None:

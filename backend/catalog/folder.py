@@ -27,6 +27,8 @@ from backend.catalog.header import Header, read_header
 
 MAX_JSON = 32 * 2**20
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.(?:safetensors|gguf)$")
+"""What programs call the files of a model that was cut into several."""
 VARIANT = re.compile(r"[^.]+\.([^.]+?)(?:-\d+-of-\d+)?\.safetensors")
 BESIDE = ("safety_checker", "feature_extractor")
 """Components that no run here asks for; folders often come without them, though the index names

@@ -108,8 +108,8 @@ def identify(
         found = _of_parts(tensors, shapes, matches, book, name)
     else:
         found = adapter or _unknown(shapes, book)
-    most = precision(tensors)
-    nbytes = sum(info.nbytes for info in tensors.values())
+    by_type = bytes_by_type(tensors)
+    most, nbytes = _most(by_type, tensors), sum(by_type.values())
     parts = found.parts
     if len(parts) == 1:
         parts = (replace(parts[0], precision=most, nbytes=nbytes),)
@@ -167,10 +167,19 @@ def identify_folder(folder: ModelFolder, knowledge: Knowledge) -> Identity:
 
 def precision(tensors: Tensors) -> str:
     """The type that most bytes have; of weights that bitsandbytes packed into bytes, what in."""
+    return _most(bytes_by_type(tensors), tensors)
+
+
+def bytes_by_type(tensors: Tensors) -> dict[str, int]:
+    """How many bytes each type has."""
     by_type: dict[str, int] = {}
     for info in tensors.values():
         by_type[info.dtype] = by_type.get(info.dtype, 0) + info.nbytes
-    most = max(by_type, key=by_type.__getitem__, default="")
+    return by_type
+
+
+def _most(by_type: Mapping[str, int], tensors: Tensors) -> str:
+    most = max(by_type, key=lambda kind: by_type[kind], default="")
     if most == "U8":
         for kind in ("nf4", "fp4"):
             if any(key.endswith(f"quant_state.bitsandbytes__{kind}") for key in tensors):

@@ -8,6 +8,7 @@ again.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -67,6 +68,9 @@ class Index:
         """
         self._path = path
         try:
+            if path.is_file() and not os.access(path.parent, os.W_OK):
+                self._open_unchanging(path)
+                return
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=20, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -77,9 +81,14 @@ class Index:
                     for statement in () if self._is_current() else _TABLES:
                         self._db.execute(statement)
         except (sqlite3.Error, OSError) as error:
-            raise CatalogError(
-                f"The index of models {path} cannot be opened ({error}). Delete the file."
-            ) from error
+            raise _unusable(path, error) from error
+
+    def _open_unchanging(self, path: Path) -> None:
+        """Open an index that lies where nothing can be written, so that it can still be read."""
+        address = f"{path.absolute().as_uri()}?immutable=1"
+        self._db = sqlite3.connect(address, uri=True, isolation_level=None)
+        if not self._is_current():
+            raise sqlite3.DatabaseError("it is of another version")
 
     def _is_current(self) -> bool:
         return bool(self._db.execute("PRAGMA user_version").fetchone()[0] == FORMAT)
@@ -192,9 +201,19 @@ def opened(path: Path) -> Iterator[Index]:
         with Index(path) as index:
             yield index
     except sqlite3.Error as error:
-        raise CatalogError(
-            f"The index of models {path} cannot be used ({error}). Delete the file."
-        ) from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: Exception) -> CatalogError:
+    place = next(folder for folder in path.parents if folder.exists())
+    said = str(error)
+    if not os.access(place, os.W_OK):
+        advice = f"Make {place} writable."
+    elif "full" in said or isinstance(error, OSError):
+        advice = f"See to the disk of {place}."
+    else:
+        advice = "Delete the file."
+    return CatalogError(f"The index of models {path} cannot be used ({said}). {advice}")
 
 
 def _entry(row: tuple[object, ...]) -> Entry:

@@ -32,7 +32,8 @@ COMFY = (
 """Folders by which ComfyUI's models folder is known."""
 
 _SECTION = re.compile(r"^\[models\][ \t]*(?:#.*)?$", re.MULTILINE)
-_ENTRY = re.compile(r"^folders[ \t]*=[ \t]*\[[^\]]*\]", re.MULTILINE)
+_STRING = r'"(?:[^"\\\n]|\\.)*"|' + r"'[^'\n]*'"
+_ENTRY = re.compile(rf"^folders[ \t]*=[ \t]*\[(?:{_STRING}|[^\]\"'])*\]", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,11 @@ def write_folders(settings: Path, folders: Sequence[Path]) -> None:
     Raises:
         CatalogError: the file is broken, written in a way that cannot be edited, or unwritable.
     """
+    settings = settings.resolve()  # where it is a link, what it leads to is written
     before = _load(settings)
+    for folder in folders:
+        if not str(folder).isprintable():
+            raise CatalogError(f"{str(folder)!r} has letters that cannot be written. Rename it.")
     listed = [str(folder) for folder in folders]
     line = "folders = [" + ", ".join(json.dumps(each, ensure_ascii=False) for each in listed) + "]"
     text = settings.read_text(encoding="utf-8") if settings.is_file() else ""

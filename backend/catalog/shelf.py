@@ -44,6 +44,6 @@ def instead_of(name: str, index: Path | None = None) -> str:
     place = index or index_file()
     if not place.is_file():
         return "No folder of models has been scanned: weft models scan finds those you have."
-    wish = Wish(name=name, kind="model")
+    wish = Wish(name=name[:200], kind="model")
     with opened(place) as open_index:
         return missing(wish, suggest(wish, open_index.entries()))

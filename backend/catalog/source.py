@@ -15,10 +15,12 @@ from types import MappingProxyType
 from typing import Any
 
 import blake3
+import msgspec
 
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import (
     SAMPLE,
+    SHARD,
     Bare,
     Component,
     ModelFolder,
@@ -30,7 +32,7 @@ from backend.catalog.gguf import read_gguf
 from backend.catalog.header import TensorInfo, read_header
 from backend.catalog.identify import identify_file, precision, shipped_knowledge
 from backend.catalog.match import Match, find_matches
-from backend.catalog.pack import Pack, make_book, packs_folder, read_pack
+from backend.catalog.pack import Pack, Part, load_book, make_book, packs_folder, read_pack
 
 ENDINGS = (".safetensors", ".gguf")
 
@@ -79,18 +81,21 @@ def open_files(paths: Sequence[Path], config: str = "", packs: Path | None = Non
     Raises:
         CatalogError: a file is broken, unknown, or no part of this model.
     """
+    for path in paths:
+        if path.is_dir():
+            raise CatalogError(
+                f"{path} is a folder. Name a file of it, or load the whole folder with load_model."
+            )
     home = packs or packs_folder()
     pack = _pack(home, config) if config else _recognised(home, paths[0])
-    book = make_book([pack])
+    book = make_book([_with_shared_forms(pack, home)])
     parts: dict[str, Bare] = {}
     for path in paths:
         header = _read(path)
         fitting = find_matches(header.shapes, book)
         found = _assigned(pack, fitting, parts.keys())
         if not found:
-            raise CatalogError(
-                f"{path} is no part of {pack.title}. {_said(path, home)} Choose files of one model."
-            )
+            raise CatalogError(_no_part(path, pack, fitting, home))
         parts |= {
             name: Bare(path, match.signature.form.name, match.prefix)
             for name, match in found.items()
@@ -120,6 +125,58 @@ def _recognised(home: Path, path: Path) -> Pack:
             "diffusers layout instead."
         )
     return pack
+
+
+def _with_shared_forms(pack: Pack, home: Path) -> Pack:
+    """The pack, its text encoders also in the forms that packs of shared encoders know: the same
+    encoder is told there by tensors that are called and shaped alike."""
+    book = home / "names.json"
+    rules = read_json(book) if book.is_file() else {}
+    shared = [
+        each
+        for other in load_book(home).packs.values()
+        if not other.family
+        for each in other.parts
+        if each.kind == "text"
+    ]
+
+    def widened(part: Part) -> Part:
+        forms = {form.name: form for form in part.forms}
+        for other in shared if part.kind == "text" else ():
+            if _alike(part, other):
+                for form in other.forms:
+                    known = form.name in rules.get(pack.classes.get(part.part, ""), {})
+                    if known or form.name in ("bare", "embedded"):
+                        forms.setdefault(form.name, form)
+        return msgspec.structs.replace(part, forms=tuple(forms.values()))
+
+    return msgspec.structs.replace(pack, parts=tuple(map(widened, pack.parts)))
+
+
+def _alike(one: Part, other: Part) -> bool:
+    """Whether two parts have tensors of one name in a form of one name, and all of one shape."""
+    forms = {form.name: form.shapes for form in other.forms}
+    for form in one.forms:
+        there = forms.get(form.name, {})
+        common = form.shapes.keys() & there.keys()
+        if common and all(form.shapes[key] == there[key] for key in common):
+            return True
+    return False
+
+
+def _no_part(path: Path, pack: Pack, fitting: Sequence[Match], home: Path) -> str:
+    if fitting:
+        part = fitting[0].signature.part.part
+        return (
+            f"{path} is the {part} of {pack.title}, for which a file is given already. Leave one "
+            "of them out."
+        )
+    if shard := SHARD.match(path.name):
+        return (
+            f"{path} is one of {int(shard[3])} shards, and a part that lies in several files is "
+            "not read without its folder. Choose the folder, or a version in one file."
+        )
+    return f"{path} is no part of {pack.title}. {_said(path, home)} Choose files of one model."
 
 
 def _said(path: Path, home: Path) -> str:

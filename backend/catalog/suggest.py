@@ -76,7 +76,7 @@ def _may_serve(wish: Wish, entry: Entry) -> bool:
     if identity is None:
         return False
     if wish.kind == "model":
-        if identity.kind not in MODELS:
+        if identity.kind not in MODELS or not identity.families:
             return False
     elif wish.kind and identity.kind != wish.kind:
         parts = {part.kind for part in identity.parts}

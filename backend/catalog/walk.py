@@ -8,19 +8,17 @@ which consists of them, a link is followed to the blobs of its own repository.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import blake3
 
-from backend.catalog.folder import PICKLES
+from backend.catalog.folder import PICKLES, SHARD
 from backend.catalog.roots import Root
 
 WEIGHTS = (".safetensors", ".gguf", *PICKLES)
 MAX_DEPTH = 24
-_SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.(?:safetensors|gguf)$")
 _BELOW = (".json", ".txt", ".model", ".safetensors", *PICKLES)
 """What counts in a model folder."""
 
@@ -84,7 +82,7 @@ class Walk:
         """The weight files of one folder, shards together."""
         groups: dict[str, list[str]] = {}
         for name in sorted(files):
-            shard = _SHARD.match(name)
+            shard = SHARD.match(name)
             key = f"{shard[1]}-of-{shard[3]}" if shard and name.endswith("safetensors") else name
             groups.setdefault(key, []).append(name)
         for names in groups.values():
@@ -192,7 +190,7 @@ def _stamp(facts: list[tuple[str, int, int]]) -> str:
 
 def _incomplete(place: str, names: list[str]) -> str:
     """What is wrong with the shards of one model; "" of a file that is none."""
-    shard = _SHARD.match(names[0])
+    shard = SHARD.match(names[0])
     if shard is None:
         return ""
     if names[0].endswith(".gguf"):
@@ -201,12 +199,12 @@ def _incomplete(place: str, names: list[str]) -> str:
             "which are not read. Join them with `llama-gguf-split --merge`, or get the whole file."
         )
     wanted = set(range(1, int(shard[3]) + 1))
-    there = {int(each[2]) for name in names if (each := _SHARD.match(name))}
+    there = {int(each[2]) for name in names if (each := SHARD.match(name))}
     if wanted and wanted == there:
         return ""
     return (
-        f"{place} has only {len(there & wanted)} of {len(wanted)} shards of {shard[1]}. Get the missing "
-        "files."
+        f"{place} has only {len(there & wanted)} of {len(wanted)} shards of {shard[1]}. Get the "
+        "missing files."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,10 @@ def model_folder(grants: Grants, ref: str) -> Path:
     """
     if not ref:
         raise UserError("No model is chosen. Name a built-in model or a model folder.")
-    if Path(ref).name == ref and (MODELS / ref).is_dir():
+    # A name may be too long for the system, which os.path takes for one that is not there.
+    if Path(ref).name == ref and os.path.isdir(MODELS / ref):
         return MODELS / ref
-    if not Path(ref).is_absolute() and not (grants.base / ref).exists():
+    if not Path(ref).is_absolute() and not os.path.exists(grants.base / ref):
         return _scanned(ref)
     place = grants.read(ref)
     if place.is_file() and place.suffix.lower() not in ENDINGS:
@@ -55,8 +57,8 @@ def _scanned(ref: str) -> Path:
     there = sorted(p.name for p in MODELS.iterdir() if p.is_dir()) if MODELS.is_dir() else []
     built_in = f"the built-in models are {', '.join(there)}" if there else "none is built in"
     raise UserError(
-        f"There is no model {ref!r}: {built_in}, and the workflow's folder has none of that name. "
-        f"{advice}"
+        f"There is no model {ref[:200]!r}: {built_in}, and the workflow's folder has none of that "
+        f"name. {advice}"
     )
 
 

@@ -38,6 +38,7 @@ MAX_PHASES = 32
 PLAIN_WEIGHT = 1.1
 """The weight of ``(words)``."""
 
+_HALF = re.compile(r"[\ud800-\udfff]")
 _SIGNS = re.compile(r"\\(?:[()\[\]\\:]|BREAK(?!\w))|[()\[\]:]|(?<![\w\\])BREAK(?!\w)")
 _NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))\s*")
 _ESCAPED = re.compile(r"[()\[\]\\:]|(?<!\w)BREAK(?!\w)")
@@ -141,17 +142,32 @@ class Prompt:
         return _written(self.nodes)
 
 
+def check_characters(text: str) -> None:
+    """Refuse a text with half of a character (a lone surrogate), which no tokenizer reads.
+
+    Raises:
+        PromptError: it has one.
+    """
+    half = _HALF.search(text)
+    if half:
+        raise PromptError(
+            f"Character {half.start() + 1} of this text is only half of one "
+            f"(U+{ord(half[0]):04X}). Write the text anew there."
+        )
+
+
 def read_prompt(text: str) -> Prompt:
     """Read a prompt. Takes time in proportion to its length.
 
     Raises:
-        PromptError: it is too long or too deep, a weight is too large, or a square bracket ends in
-            a number that is no fraction.
+        PromptError: it is too long or too deep, a weight is too large, a square bracket ends in
+            a number that is no fraction, or it has half of a character.
     """
     if len(text) > MAX_PROMPT:
         raise PromptError(
             f"This prompt has {len(text)} characters; at most {MAX_PROMPT} are read. Shorten it."
         )
+    check_characters(text)
     signs = list(_SIGNS.finditer(text))
     paired = _paired(signs)
     frames, place = [_Frame(0)], 0

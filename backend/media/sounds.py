@@ -52,7 +52,11 @@ def read_sound(path: Path, caps: SoundCaps = _DEFAULT_CAPS) -> Audio:
     except OSError as error:
         raise UserError(f"{name!r} cannot be read: {error.strerror or error}.") from error
     except (soundfile.LibsndfileError, Damaged, struct.error) as error:
-        raise UserError(f"{name!r} is damaged ({str(error)[:120]}). Get the file again.") from error
+        # The library's own words without its prefix, which names the file as Python prints it.
+        why = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
+        raise UserError(
+            f"{name!r} is damaged ({why[:120].rstrip('. ')}). Get the file again."
+        ) from error
     if len(samples) < max(1, promised):
         raise UserError(f"{name!r} is empty or cut short. Get the file again.")
     if not np.isfinite(samples).all():

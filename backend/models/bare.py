@@ -202,4 +202,8 @@ def _fitting(kind: Any, settings: Any, tensors: dict[str, Tensor]) -> dict[str, 
 
     beginnings = ("", "text_model.", "model.", "model.language_model.", "language_model.")
     tries = [renamed(cut, prefix) for cut in (False, True) for prefix in beginnings]
-    return max(tries, key=lambda each: len(names & each.keys()))
+    best = max(tries, key=lambda each: len(names & each.keys()))
+    embedded = best.get("encoder.embed_tokens.weight")
+    if embedded is not None and "shared.weight" in names - best.keys():  # one table of two names
+        best["shared.weight"] = embedded
+    return best

@@ -10,7 +10,7 @@ import numpy as np
 
 from backend.diffusion.errors import DiffusionError
 from backend.diffusion.phases import MASK, in_turn, join
-from backend.graph.prompts import Chunk, Prompt
+from backend.graph.prompts import Chunk, Prompt, check_characters
 from backend.models.family import Family, Load, family_of
 from backend.models.lora.text import text_patches
 from backend.models.tokens import TokenRow
@@ -92,7 +92,9 @@ def encode_plain(asked: Coder, text: str) -> Encoded:
 
     Raises:
         CatalogError: the model's files cannot be used.
+        PromptError: it has half of a character.
     """
+    check_characters(text)
     with text_patches(asked.encoder, asked.family.card, asked.load):
         return Encoded(asked.encode(text), told(asked.rows(text), text))
 

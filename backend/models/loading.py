@@ -23,6 +23,12 @@ def stay_offline() -> None:
     os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
 
 
+def _quiet() -> None:
+    from backend.models.pipelines.quiet import hush  # which keeps offline by this module
+
+    hush()
+
+
 def load_module(
     library: str, kind: Any, path: Path, device: str, dtype: str, variant: str = ""
 ) -> Any:
@@ -79,7 +85,7 @@ def load_part(card: Card, folder: ModelFolder, part: str, device: str, dtype: st
         return dict(component.config)
     if "Tokenizer" in component.kind or "Processor" in component.kind:
         return load_tokenizer(component.kind, component.path)
-    stay_offline()
+    _quiet()
     library = "diffusers" if component.library == "diffusers" else "transformers"
     kind = getattr(importlib.import_module(library), component.kind)
     if component.bare is not None:
@@ -100,7 +106,7 @@ def load_tokenizer(kind: str, path: Path) -> Any:
     Raises:
         CatalogError: the files cannot be read.
     """
-    stay_offline()
+    _quiet()
     import transformers
 
     try:

@@ -42,6 +42,12 @@ def word_maps(
         CatalogError: the model's files cannot be used.
     """
     places = word_places(ctx, encoder, text, word)
+    heard = {term.conditioning.space for term in guider.terms if term.role == "positive"}
+    if encoder.space not in heard:
+        raise DiffusionError(
+            "The text encoder is not the one of the guider's positive conditioning. Connect that "
+            "one, so that the word's tokens are found."
+        )
     if latent.samples.ndim != 4:
         raise DiffusionError("Attention maps are made of pictures, and this latent is a video.")
     recorder = Recorder(span=span)
@@ -49,6 +55,11 @@ def word_maps(
     assert guider.model is not None
     geometry = describe(guider.model).geometry
     height, width = (side // geometry.patch for side in made.samples.shape[-2:])
+    if not recorder.seen:
+        raise DiffusionError(
+            f"No step lies between {span[0]:g} and {span[1]:g} of the run, so there is nothing to "
+            "show. Take a wider range."
+        )
     found = recorder.maps(height, width)
     if max(places) >= found.shape[1]:
         raise DiffusionError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,11 @@ def guide(ctx: FakeDevice, loaded: LoadedModel, text: str, model: Model | None =
     return guider(ctx, model or loaded.model, positive, negative, "cfg", 2.0)
 
 
-def watched(ctx: FakeDevice, loaded: LoadedModel, text: str, word: str) -> Watched:
+def watched(ctx: FakeDevice, loaded: LoadedModel, text: str, word: str, **more: float) -> Watched:
     return sample_with_map(
         ctx, guide(ctx, loaded, text), solver(ctx), schedule(ctx, steps=STEPS), noise(ctx, seed=3),
         empty_latent(ctx, loaded.model), loaded.text_encoder, text, word,
+        **more,
     )  # fmt: skip
 
 
@@ -70,6 +72,20 @@ def test_looking_on_does_not_change_the_picture(ctx: FakeDevice, loaded: LoadedM
 def test_a_word_that_is_not_there_is_said(ctx: FakeDevice, loaded: LoadedModel, word: str) -> None:
     with pytest.raises(UserError, match="not in the text"):
         watched(ctx, loaded, TEXT, word)
+
+
+def test_a_range_without_steps_is_said(ctx: FakeDevice, loaded: LoadedModel) -> None:
+    with pytest.raises(UserError, match=r"No step lies between 0\.6 and 0\.5"):
+        watched(ctx, loaded, TEXT, "ring", begin=0.6, end=0.5)
+
+
+def test_the_encoder_is_that_of_the_prompt(ctx: FakeDevice, loaded: LoadedModel) -> None:
+    other = loaded._replace(text_encoder=replace(loaded.text_encoder, space="another"))
+    with pytest.raises(UserError, match="text encoder is not the one of the guider's positive"):
+        sample_with_map(
+            ctx, guide(ctx, loaded, TEXT), solver(ctx), schedule(ctx, steps=1), noise(ctx, seed=3),
+            empty_latent(ctx, loaded.model), other.text_encoder, TEXT, "ring",
+        )  # fmt: skip
 
 
 def test_shared_attention_makes_pictures_alike(ctx: FakeDevice, loaded: LoadedModel) -> None:

@@ -102,5 +102,11 @@ def test_facts_of_a_switch(ctx: FakeDevice) -> None:
     found = expert_switch.hooks["facts"](settings, high=high, low=low)
     assert (found.space, found.bytes) == (high.space, max(high.bytes, low.bytes))
     assert expert_switch.hooks["facts"](settings, high=None, low=low) == facts_of("Model")
+    flux = link_facts(ctx, "flux")["model"]
+    with pytest.raises(UserError, match="first model is a wan, the second a flux"):
+        expert_switch.hooks["facts"](settings, high=high, low=flux)
+    coarse = link_facts(ctx, "coarse")["model"]
+    with pytest.raises(UserError, match="do not share their latents"):
+        expert_switch.hooks["facts"](settings, high=high, low=coarse)
     guide = expert_guider.hooks["facts"](settings, model=low, positive=None, negative=None)
     assert (guide.kind, guide.family) == ("cfg_experts", "wan")

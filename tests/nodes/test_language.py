@@ -51,6 +51,11 @@ def test_a_model_is_named_and_not_loaded(tmp_path):
     assert load_language_model.spec.outputs[0].type == "LanguageModel"
 
 
+def test_half_of_a_character_is_a_sentence(ctx, model):
+    with pytest.raises(UserError, match="Character 3 of this text is only half of one"):
+        generate_text(ctx, model, "a \ud83d")
+
+
 def test_its_needs_are_known_before_it_is_loaded(ctx):
     known = facts(load_language_model, ctx, model="llama")
     # 2 (key, value) x 2 layers x 2 heads x 8 wide x 2 bytes

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from backend.sdk import UserError
-from nodes.loaders import load_model, load_text_encoder, load_vae
+from nodes.loaders import load_model, load_model_files, load_text_encoder, load_vae
 from tests.backend.models import tiny
 from tests.nodes.fake_device import FakeDevice
 
@@ -52,6 +52,14 @@ def test_facts_of_an_unknown_model_are_only_types() -> None:
         "vae": "VAE",
     }
     assert known["model"].family is None
+
+
+def test_model_files_without_a_denoiser_are_refused_while_editing() -> None:
+    chosen = SimpleNamespace(
+        denoiser="", second="", text_encoder="t5", text_encoder_2="", text_encoder_3="", vae=""
+    )
+    with pytest.raises(UserError, match="No file is chosen for the denoiser"):
+        load_model_files.hooks["facts"](chosen)
 
 
 def test_the_nodes_import_without_torch() -> None:

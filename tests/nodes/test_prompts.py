@@ -50,6 +50,14 @@ def test_encode_text_understands_prompts_or_takes_them_as_they_are(bench: Any) -
     assert ctx.notes == []
 
 
+@pytest.mark.parametrize("read", [encode_text, token_view])
+@pytest.mark.parametrize("syntax", ["plain", "weights"])
+def test_half_of_a_character_is_a_sentence(bench: Any, read: Any, syntax: str) -> None:
+    ctx, encoder = bench
+    with pytest.raises(UserError, match="Character 3 of this text is only half of one"):
+        read(ctx, encoder, "a \ud83d", syntax=syntax)
+
+
 def test_encode_text_says_what_it_cut_off(bench: Any) -> None:
     ctx, encoder = bench
     encode_text(ctx, encoder, "a red circle, " * 20)

@@ -79,6 +79,20 @@ def test_a_model_of_pictures_makes_no_videos(ctx: Studio) -> None:
         vae_encode_video(ctx, flux.vae, film(ctx))
 
 
+def test_a_model_of_pictures_is_refused_while_editing(ctx: Studio) -> None:
+    flux, settings = (
+        link_facts(ctx, "flux"),
+        SimpleNamespace(width=32, height=32, frames=9, count=1),
+    )
+    for hook, inputs in (
+        (empty_video_latent, {"model": flux["model"]}),
+        (vae_encode_video, {"vae": flux["vae"], "video": None}),
+        (vae_decode_video, {"vae": flux["vae"], "latent": None}),
+    ):
+        with pytest.raises(UserError, match="Flux models make pictures, not videos"):
+            hook.hooks["facts"](settings, **inputs)
+
+
 def test_a_video_is_sampled_and_decoded(ctx: Studio, loaded: LoadedModel) -> None:
     texts = [encode_text(ctx, loaded.text_encoder, text) for text in ("a cat", "")]
     start = empty_video_latent(ctx, loaded.model, 48, 32, 9, 2)

@@ -310,8 +310,11 @@ def _number(kind: str, asks: Mapping[str, Any], where: str) -> NumberNode:
             limit = asks[key]
             if isinstance(limit, bool) or not isinstance(limit, int | float):
                 raise _wrong(where, f"has a {key} that is no number")
-            exact = Decimal(repr(limit)) if math.isfinite(limit) else Decimal(0)
-            exact = max(min(exact, 2 * top), -2 * top)  # beyond the top all limits are the same
+            # beyond the top all limits are the same, and 1e999 is beyond it
+            exact = (
+                Decimal(repr(limit)) if math.isfinite(limit) else 2 * top * (1 if limit > 0 else -1)
+            )
+            exact = max(min(exact, 2 * top), -2 * top)
             on = exact.quantize(grid, rounding=rounding)
             if is_open and on == exact:
                 on -= sign * grid

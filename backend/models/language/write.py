@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.diffusion.errors import DiffusionError
+from backend.graph.prompts import check_characters
 from backend.models.family import part_of
 from backend.models.language.choose import Choice
 from backend.models.language.constrain import JsonChoice
@@ -20,13 +21,20 @@ from backend.values import Image, LanguageModel
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to write: a prompt under a system text, in at most ``max_tokens``, and how."""
+    """What to write: a prompt under a system text, in at most ``max_tokens``, and how.
+
+    Raises:
+        PromptError: half of a character is in them.
+    """
 
     prompt: str
     system: str = ""
     max_tokens: int = 256
     choice: Choice = field(default_factory=Choice)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_characters(f"{self.system}\n{self.prompt}" if self.system else self.prompt)
 
 
 def write_text(ctx: Context, model: LanguageModel, task: Task) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -136,9 +137,12 @@ def _near(name: str, known: Mapping[str, Argument]) -> str:
 def _value(argument: Argument, written: str) -> Any:
     if not argument.kinds:
         raise DiffusionError(f"{argument.name} takes no value that can be written as text.")
+    spelt = {"True": "true", "False": "false", "None": "null"}.get(written, written)
     try:
-        value = json.loads({"True": "true", "False": "false", "None": "null"}.get(written, written))
-    except ValueError:
+        value = json.loads(spelt, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        value = written
+    if isinstance(value, float) and math.isinf(value):  # 1e400
         value = written
     kind = _kind_of(value)
     if kind == "nothing" or "anything" in argument.kinds or kind in argument.kinds:
@@ -151,6 +155,10 @@ def _value(argument: Argument, written: str) -> Any:
         f"{argument.name} takes {' or '.join(argument.kinds)}, not {written[:60]!r}. "
         f"{argument.help}".strip()
     )
+
+
+def _no_number(written: str) -> Any:
+    raise ValueError(f"{written} is no number")
 
 
 def _kind_of(value: Any) -> str:

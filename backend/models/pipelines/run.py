@@ -147,7 +147,9 @@ def _called(pipeline: Any, call: Mapping[str, Any]) -> Mapping[str, Any]:
         raise
     except (ImportError, NameError) as error:
         raise DiffusionError(missing_package(name, error)) from error
-    except (ValueError, TypeError, AssertionError, NotImplementedError, LookupError) as error:
+    except (
+        ValueError, TypeError, AssertionError, LookupError, ArithmeticError, RuntimeError
+    ) as error:  # fmt: skip
         said = " ".join(str(error).split())[:300] or type(error).__name__
         raise DiffusionError(f"{name} cannot run with these settings: {said}") from error
     if isinstance(given, Mapping):

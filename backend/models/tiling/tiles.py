@@ -69,7 +69,13 @@ class Coding:
         """
         if self.tile <= 0:
             return None
-        tiling = Tiling(max(2, self.tile // factor), max(1, self.overlap // factor))
+        size, overlap = max(2, self.tile // factor), max(1, self.overlap // factor)
+        if overlap >= size:
+            raise DiffusionError(
+                f"Tiles of {size * factor} pixels cannot overlap by {overlap * factor}. Choose an "
+                "overlap below the size of a tile."
+            )
+        tiling = Tiling(size, overlap)
         return tiling if tiling.needed(height, width) else None
 
 

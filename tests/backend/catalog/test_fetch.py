@@ -16,7 +16,7 @@ from safetensors.numpy import save
 from backend.catalog import fetch as module
 from backend.catalog.errors import CatalogError
 from backend.catalog.fetch import Fetcher
-from backend.catalog.hub import usual_files, wanted
+from backend.catalog.hub import SUFFIXES, usual_files, wanted
 from backend.catalog.web import Hub, check_url
 
 GOOD = save({"emb_params": np.arange(60_000, dtype=np.float32).reshape(-1, 100)})
@@ -36,6 +36,7 @@ class Server(ThreadingHTTPServer):
         self.more: dict[str, dict[str, str]] = {}
         self.statuses: dict[str, int] = {}
         self.cuts: list[int] = []
+        self.once: list[tuple[int, bytes, dict[str, str]]] = []
         self.ranges = True
         self.etags = True
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -57,6 +58,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server, path = self.server, self.path.split("?")[0]
         server.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
+        if server.once:
+            status, body, headers = server.once.pop(0)
+            return self.answer(status, body, **headers)
         if path in server.redirects:
             return self.answer(302, b"", Location=server.redirects[path])
         if path in server.statuses or path not in server.files:
@@ -157,6 +161,24 @@ def test_a_file_that_changed_in_between_is_got_anew(get, server, target) -> None
     assert target.read_bytes() == OTHER
 
 
+def test_a_piece_of_another_file_is_not_put_behind_the_first(get, server, target) -> None:
+    """A server that sends a piece of what the file is now, whatever If-Range said."""
+    server.cuts = [100_000, 0]
+    with pytest.raises(CatalogError):
+        get()
+    server.files["/w.safetensors"] = OTHER
+    piece = {"Content-Range": f"bytes 100000-{len(OTHER) - 1}/{len(OTHER)}"}
+    server.once = [(206, OTHER[100_000:], {"ETag": '"new"', **piece})]
+    assert get() == hashlib.sha256(OTHER).hexdigest()
+    assert target.read_bytes() == OTHER
+
+
+@pytest.mark.parametrize("length", ["\xb2", "9" * 5000, "-5"])
+def test_a_length_that_is_none_is_as_if_none_were_given(get, server, target, length: str) -> None:
+    server.more["/w.safetensors"] = {"Content-Length": length}
+    assert get() == SHA256
+
+
 @pytest.mark.parametrize("lacks", ["ranges", "etags"])
 def test_a_server_that_cannot_resume_is_asked_for_all_of_it(get, server, target, lacks) -> None:
     setattr(server, lacks, False)
@@ -244,6 +266,12 @@ def test_a_redirect_leads_only_to_the_web(get, server, target, to: str) -> None:
     with pytest.raises(CatalogError, match="no address that models are got from"):
         get()
     assert left(target) == []
+
+
+def test_a_redirect_to_what_is_no_address_is_told(get, server) -> None:
+    server.redirects["/w.safetensors"] = "http://[bad"
+    with pytest.raises(CatalogError, match="no address"):
+        get()
 
 
 def test_redirects_without_end_are_left(get, server) -> None:
@@ -417,6 +445,8 @@ def test_a_repository_is_listed_at_one_revision(server: Server) -> None:
         wanted("hf:org/name", Hub(server.url), only=["*.bin"])
     with pytest.raises(CatalogError, match="no file that can be got"):
         wanted("hf:org/name", Hub(server.url), only=["nothing*"])
+    every = wanted("hf:org/name", Hub(server.url), only=["*"])
+    assert {file.path.suffix for file in every} <= set(SUFFIXES)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import content_hash, read_folder
+from backend.catalog.folder import MAX_JSON, content_hash, read_folder
 
 
 @pytest.fixture
@@ -126,6 +126,9 @@ WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
         (write("model_index.json", "[" * 100_000), "not valid JSON"),
         (write("model_index.json", "{}"), "names no component"),
         (write("model_index.json", '{"../x": ["diffusers", "AutoencoderKL"]}'), "has no folder"),
+        (write("model_index.json", '{"..": ["diffusers", "AutoencoderKL"]}'), "has no folder"),
+        (write("model_index.json", json.dumps({"c" * 999: ["diffusers", "K"]})), "has no folder"),
+        (write("model_index.json", " " * (MAX_JSON + 1)), "json is larger than"),
         (lambda root: shutil.rmtree(root / "transformer"), "has no folder 'transformer'"),
         (remove("transformer/config.json"), "config.json cannot be read"),
         (write("transformer/config.json", "nope"), "not valid JSON"),
@@ -142,6 +145,13 @@ WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
             ),
             "no sound list of shards",
         ),
+        (
+            write(
+                "text_encoder/model.safetensors.index.json",
+                json.dumps({"weight_map": {"a": "a" * 999 + ".safetensors"}}),
+            ),
+            "lacks 1 of 1 weight files",
+        ),
     ],
 )
 def test_whatever_is_wrong_is_said_with_its_place(
@@ -152,6 +162,14 @@ def test_whatever_is_wrong_is_said_with_its_place(
         read_folder(folder)
     assert str(folder) in str(caught.value)
     assert str(caught.value).endswith(".")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    (folder / "transformer/config.json").unlink()
+    os.mkfifo(folder / "transformer/config.json")
+    with pytest.raises(CatalogError, match="is a pipe"):
+        read_folder(folder)
 
 
 def test_an_empty_tokenizer_and_a_missing_component_are_named(folder: Path) -> None:

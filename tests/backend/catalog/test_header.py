@@ -63,6 +63,11 @@ def test_no_tensor_byte_is_needed_to_read(tmp_path: Path) -> None:
         (raw({"a": tensor(offsets=[0])}, b"0" * 8), "lacks dtype"),
         (raw({"a": {"dtype": "F64", "data_offsets": [0, 8]}}, b"0" * 8), "lacks dtype, shape"),
         (raw({"a": tensor("F33")}, b"0" * 8), "unknown dtype 'F33'"),
+        (raw({"a": tensor(["F32"])}, b"0" * 8), "unknown dtype"),
+        (raw({"a": tensor(shape=[2**62] * 1_000_000)}, b"0" * 8), "has 1000000 dimensions"),
+        (raw(b'{"\xff": 1}'), "header is not JSON"),
+        (raw('{"a": 1}'.encode("utf-16")), "header is not JSON"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
         (raw({"a": tensor(shape=[-2])}, b"0" * 8), "no whole number"),
         (raw({"a": tensor(shape=[2.0])}, b"0" * 8), "no whole number"),
         (raw({"a": tensor(shape=[3])}, b"0" * 8), "does not fill"),
@@ -77,6 +82,14 @@ def test_headers_that_lie_are_refused(tmp_path: Path, content: bytes, message: s
     with pytest.raises(CatalogError, match=message) as caught:
         read_header(file)
     assert str(file) in str(caught.value)
+
+
+def test_a_sentence_stays_short_whatever_the_file_says(tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    file.write_bytes(raw({"n" * 100_000: tensor(shape=[10**4000])}, b"0" * 8))
+    with pytest.raises(CatalogError, match="does not fill") as caught:
+        read_header(file)
+    assert len(str(caught.value)) < 500
 
 
 def test_a_huge_header_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,6 +184,41 @@ def test_shards_are_one_model_and_a_missing_one_is_told(tmp_path: Path, index: I
     assert "only 2 of 3 shards of net" in next(iter(found.values())).problem
 
 
+def test_shards_are_counted_by_their_numbers(tmp_path: Path, index: Index) -> None:
+    for number in (1, 2, 4):
+        safetensors(tmp_path / f"m/net-0000{number}-of-00003.safetensors", {f"x{number}": (2,)})
+    _, found = run(index, Root(tmp_path / "m"))
+    assert "only 2 of 3 shards of net" in next(iter(found.values())).problem
+
+
+@pytest.mark.parametrize(
+    "index_json",
+    ['{"vae": ["diffusers", "\\ud800"]}', '{"vae": ["diffusers", "' + "K" * 100_000 + '"]}'],
+)
+def test_a_sentence_that_is_no_text_or_has_no_end_is_kept_all_the_same(
+    tmp_path: Path, index: Index, index_json: str
+) -> None:
+    (tmp_path / "m/odd").mkdir(parents=True)
+    (tmp_path / "m/odd/model_index.json").write_text(index_json)
+    _, found = run(index, Root(tmp_path / "m"))
+    assert "has no folder 'vae'" in found["odd"].problem
+    assert len(found["odd"].problem) <= module.LONGEST
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are text there")
+def test_a_folder_whose_name_is_no_text_is_told_and_left_out(tmp_path, index) -> None:
+    odd = os.path.join(os.fsencode(tmp_path), b"m", b"odd\xff")
+    try:
+        os.makedirs(odd)
+    except OSError:
+        pytest.skip("this disk takes no such names")
+    safetensors(Path(os.fsdecode(odd)) / "w.safetensors", {"emb_params": (2, 768)})
+    safetensors(tmp_path / "m/w.safetensors", {"emb_params": (2, 768)})
+    done, found = run(index, Root(tmp_path / "m"))
+    assert set(found) == {"w.safetensors"}
+    assert "not UTF-8" in done.troubles[0]
+
+
 def test_a_piece_of_a_gguf_file_is_told(tmp_path: Path, index: Index) -> None:
     gguf(tmp_path / "m/net-00001-of-00002.gguf", filled(FLUX))
     _, found = run(index, Root(tmp_path / "m"))
@@ -272,6 +307,8 @@ def test_models_are_found_by_name_by_its_end_by_path_and_by_hash(tmp_path, index
         assert [each.path for each in find(index, wanted)] == [path]
     assert len(find(index, "style")) == 2
     assert find(index, "yle") == []
+    assert find(index, "") == []
+    assert find(index, "\udcff") == []
 
 
 def test_two_scans_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
@@ -288,8 +325,20 @@ def test_an_index_of_another_format_is_made_anew_and_a_broken_one_told(tmp_path:
     with Index(path) as index:
         assert index.stamps() == {}
     path.write_bytes(b"no database" * 1000)
-    with pytest.raises(CatalogError, match=r"i\.sqlite cannot be opened.*Delete"), opened(path):
+    with pytest.raises(CatalogError, match=r"i\.sqlite cannot be used.*Delete"), opened(path):
         pass
+
+
+def test_an_index_on_a_disk_that_cannot_be_written_is_read(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "i.sqlite"
+    safetensors(tmp_path / "m/w.safetensors", {"emb_params": (2, 768)})
+    with Index(path) as index:
+        run(index, Root(tmp_path / "m"))
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+    with opened(path) as index:
+        assert [entry.name for entry in index.entries()] == ["w.safetensors"]
+    with pytest.raises(CatalogError, match=r"Make .* writable"), opened(path) as index:
+        run(index, Root(tmp_path / "m"))
 
 
 @pytest.mark.parametrize(
@@ -310,6 +359,27 @@ def test_folders_are_written_and_all_else_is_kept(tmp_path: Path, before: str) -
     for line in before.splitlines():
         if "old" not in line:
             assert line in settings.read_text()
+
+
+def test_folders_with_brackets_and_quotes_can_be_changed_again(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    for folders in ([Path("/a]b"), Path("/c'd")], [Path('/"]'), Path("/[e]")], [Path("/f")]):
+        write_folders(settings, folders)
+        assert list(read_folders(settings)) == folders
+
+
+def test_settings_that_are_a_link_stay_one(tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles.toml"
+    real.write_text("a = 1\n")
+    (tmp_path / "settings.toml").symlink_to(real)
+    write_folders(tmp_path / "settings.toml", [Path("/data")])
+    assert (tmp_path / "settings.toml").is_symlink()
+    assert read_folders(real) == (Path("/data"),)
+
+
+def test_a_folder_that_cannot_be_written_down_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="cannot be written"):
+        write_folders(tmp_path / "settings.toml", [Path("/odd\udcff")])
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ HERE = [
     entry("vae/ae.safetensors", "vae", "flux", "z_image", "sd3"),
     entry("vae/sdxl_vae.safetensors", "vae", "sdxl", latent="sdxl", sha256="ab" * 32),
     entry("loras/pixel-art-xl.safetensors", "lora", "sdxl"),
+    entry("folders/strange", "folder"),
     entry("loras/cut.safetensors", "lora", "sdxl", problem="cut short"),
 ]  # fmt: skip
 
@@ -72,6 +73,10 @@ def test_a_name_alone_finds_what_is_called_alike() -> None:
     assert found == "checkpoints/juggernaut-xl.safetensors"
     assert names(Wish(name="something else entirely")) == []
     assert names(Wish()) == []
+
+
+def test_a_folder_of_no_known_family_is_not_said_to_fit() -> None:
+    assert "folders/strange" not in names(Wish(name="strange", kind="model"))
 
 
 def test_only_the_best_are_offered() -> None:

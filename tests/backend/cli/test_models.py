@@ -111,6 +111,28 @@ def test_verify_keeps_hashes_and_sees_what_changed(weft, comfy: Path) -> None:
     assert "!! loras/cut.safetensors" in everything.out
 
 
+def test_verify_goes_on_after_what_is_gone_and_blames_no_change(weft, comfy: Path) -> None:
+    style = comfy / "models/embeddings/style.safetensors"
+    weft("models", "add", comfy)
+    weft("models", "verify", "style")
+    safetensors(style, {"emb_params": (3, 768)}, "F32")
+    (comfy / "models/unet/flux1-dev-Q4_K.gguf").unlink()
+    found = weft("models", "verify", "flux1-dev-Q4_K", "style")
+    assert found.status == FAILED
+    assert "cannot be read any more" in found.out
+    assert "has changed since the last scan" in found.out
+    assert "not what it was" not in weft("models", "list").out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names cannot be there")
+def test_what_a_terminal_would_obey_is_shown_and_not_sent(weft, comfy: Path) -> None:
+    safetensors(comfy / "models/loras/red\x1b[31m.safetensors", STYLE)
+    weft("models", "add", comfy)
+    listed = weft("models", "list").out
+    assert "\x1b" not in listed
+    assert "red\\x1b[31m" in listed
+
+
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server with a model, a pickle and a repository of the hub."""

@@ -116,8 +116,9 @@ def test_breaks_part_chunks_and_empty_ones_are_left_out() -> None:
         ("[red:-0.5]", "ends in -0.5"),
         ("(" * (MAX_DEPTH + 1) + "a" + ")" * (MAX_DEPTH + 1), f"more than {MAX_DEPTH} deep"),
         ("a" * (MAX_PROMPT + 1), f"at most {MAX_PROMPT} are read"),
+        ("a \ud83d b", r"Character 3 of this text is only half of one \(U\+D83D\)"),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_what_cannot_be_meant_is_explained(text: str, says: str) -> None:
     with pytest.raises(PromptError, match=says):

@@ -16,11 +16,14 @@ def one_thread() -> None:
 
 @pytest.fixture(autouse=True)
 def measured(record_property: Callable[[str, object], None]) -> Iterator[None]:
-    """Note the largest difference to a reference that a test found; ``families.py`` reads it."""
+    """Note the largest difference to a reference that a test found; ``families.py`` reads it.
+
+    What lies above the tolerance is a difference that a test that passes made on purpose.
+    """
     parity.MEASURED.clear()
     yield
-    if parity.MEASURED:
-        record_property("difference", max(parity.MEASURED))
+    if near := [found for found in parity.MEASURED if found < parity.TOLERANCE]:
+        record_property("difference", max(near))
 
 
 @pytest.fixture(scope="session")

@@ -30,12 +30,18 @@ TASKS = {
     "inpaint": "in-paint",
     "edit": "edit",
     "kontext": "edit",
-    "fill": "in-paint",
+    "fill": "in-paint model",
+    "unipc_equals": "text to video",
+    "euler_equals": "text to video",
+    "video_to_video": "video to video",
     "refiner": "refiner",
     "reference": "references",
     "expert": "experts",
 }
 """What a test's name says of the task that it compares."""
+
+ENDINGS = ("_parity", "_variants", "_edit")
+"""How the modules that compare a family with pipelines end."""
 
 DELIBERATE = ("far", "mistake", "wrong", "differ", "alone", "not_")
 """Tests that show differences on purpose, or compare Weft with itself."""
@@ -75,7 +81,8 @@ class Row:
 
 def measure() -> Mapping[str, Row]:
     """Run the parity tests; what they found by the name of their module."""
-    tests = sorted(str(p) for p in Path(__file__).parent.glob("test_*_parity.py"))
+    home = Path(__file__).parent
+    tests = sorted(str(p) for ending in ENDINGS for p in home.glob(f"test_*{ending}.py"))
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
@@ -90,7 +97,9 @@ def read(report: Path) -> Mapping[str, Row]:
     rows: dict[str, Row] = defaultdict(Row)
     for case in ET.parse(report).iter("testcase"):
         module = case.get("classname", "").rsplit(".", 1)[-1]
-        name = module.removeprefix("test_").removesuffix("_parity")
+        name = module.removeprefix("test_")
+        for ending in ENDINGS:
+            name = name.removesuffix(ending)
         test = case.get("name", "")
         rows[name].seconds += float(case.get("time", "0"))
         for said in case.iter("property"):

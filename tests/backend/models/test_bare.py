@@ -340,6 +340,13 @@ def test_a_file_of_another_model_is_refused(disk: Disk, tmp_path: Path) -> None:
         disk.open(files[0], strange)
     with pytest.raises(CatalogError, match="names no model"):
         disk.open(strange)
+    with pytest.raises(CatalogError, match="for which a file is given already"):
+        disk.open(files[0], files[1], files[1])
+    with pytest.raises(CatalogError, match="is a folder"):
+        disk.open(files[0], tmp_path)
+    shard = strange.rename(tmp_path / "strange-00001-of-00002.safetensors")
+    with pytest.raises(CatalogError, match="one of 2 shards"):
+        disk.open(files[0], shard)
     with pytest.raises(CatalogError, match="no config 'nothing'"):
         open_files(files, "nothing", disk.packs)
 

@@ -16,6 +16,7 @@ from backend.models.flux import FAMILY
 from backend.models.loading import load_tokenizer, stay_offline
 from backend.models.store import Store
 from backend.values import Guider, Latent, Noise, Schedule, Solver, Term, digest
+from tests.backend.models import tiny_chroma, tiny_sana
 
 SCRIPT = """
 import socket, sys
@@ -56,6 +57,32 @@ def test_another_process_without_network_gives_the_same_bits(flux_folder: Path) 
     )  # fmt: skip
     assert run.stdout.strip() == picture_digest(flux_folder)
     assert run.stderr == ""
+
+
+QUIET = """
+import sys
+from pathlib import Path
+from nodes.conditioning import encode_text
+from nodes.latents import empty_latent
+from nodes.loaders import load_model
+from nodes.sampling import sample
+from tests.nodes.fake_device import FakeDevice
+
+ctx = FakeDevice({name: Path(sys.argv[1]) / name for name in ("sana", "chroma")})
+for name in ("sana", "chroma"):
+    model = load_model(ctx, name)
+    text = encode_text(ctx, model.text_encoder, "a long text " * 40)
+    sample(ctx, model.model, text, empty_latent(ctx, model.model, 32, 32), steps=1)
+"""
+
+
+def test_the_libraries_say_nothing_on_the_streams(tmp_path: Path) -> None:
+    """Sana's tokenizer complains about its long instruction, Chroma's positions about their age."""
+    tiny_sana.write(tmp_path / "sana")
+    tiny_chroma.write(tmp_path / "chroma")
+    command = [sys.executable, "-c", QUIET, str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
 def test_offline_is_the_default_and_the_users_word_counts(monkeypatch: pytest.MonkeyPatch) -> None:

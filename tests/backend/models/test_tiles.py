@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.diffusion.errors import DiffusionError
-from backend.models.tiling.tiles import Tiling, blend
+from backend.models.tiling.tiles import Coding, Tiling, blend
 from backend.sdk import Cancelled
 from backend.train.world import scenes
 from backend.values import Image
@@ -61,6 +61,11 @@ def test_a_seam_fades_instead_of_jumping() -> None:
 def test_an_overlap_that_is_none_is_refused(overlap: int) -> None:
     with pytest.raises(DiffusionError, match="cannot overlap"):
         Tiling(8, overlap)
+
+
+def test_tiles_are_told_in_pixels() -> None:
+    with pytest.raises(DiffusionError, match="Tiles of 32 pixels cannot overlap by 64"):
+        Coding(tile=32, overlap=64).tiling(64, 64, 8)
 
 
 @pytest.fixture(scope="module")

@@ -59,6 +59,11 @@ def test_limits_of_whole_numbers_move_inwards(limits, low, high):
     assert read(type="integer", **limits) == NumberNode(Decimal(low), Decimal(high), 0)
 
 
+def test_a_limit_beyond_all_numbers_is_not_forgotten():
+    with pytest.raises(DiffusionError, match="allows no integer"):
+        read_schema('{"type": "integer", "minimum": 1e999}')
+
+
 def test_an_open_limit_moves_by_one_millionth():
     found = read(type="number", exclusiveMinimum=0, exclusiveMaximum=0.25)
     assert found == NumberNode(Decimal("0.000001"), Decimal("0.249999"), 6)

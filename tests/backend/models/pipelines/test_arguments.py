@@ -21,7 +21,7 @@ from backend.models.pipelines.arguments import (
     task_of,
 )
 from backend.models.pipelines.classes import pipeline_class
-from backend.models.pipelines.run import Wish, call_of
+from backend.models.pipelines.run import Wish, _called, call_of
 
 
 def named(kind: Any) -> dict[str, Argument]:
@@ -98,6 +98,9 @@ def test_extra_is_read_line_by_line(xl: Any) -> None:
         ("clip_skip = 1\nclip_skip = 2", "sets clip_skip twice"),
         ("clip_skip", "one `name = value` a line"),
         ("= 3", "one `name = value` a line"),
+        ("guidance_rescale = NaN", "takes number, not 'NaN'"),
+        ("guidance_rescale = 1e400", "takes number, not '1e400'"),
+        ("guidance_rescale = " + "[" * 100_000, "takes number"),
         ("width = 64", "width is set by width here"),
     ],
 )
@@ -143,6 +146,17 @@ def test_a_wish_becomes_a_call(xl: Any) -> None:
 def test_a_wish_that_cannot_be_is_a_sentence(name: str, wish: Wish, said: str) -> None:
     with pytest.raises(DiffusionError, match=said):
         call_of(pipeline_class(name, "here"), wish)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), RuntimeError("cannot reshape")])
+def test_what_breaks_inside_a_pipeline_is_a_sentence(error: Exception) -> None:
+    def pipeline() -> None:
+        raise error
+
+    with pytest.raises(
+        DiffusionError, match=r"function cannot run with these settings: (by zero|cannot)"
+    ):
+        _called(pipeline, {})
 
 
 @pytest.mark.slow
