@@ -132,6 +132,13 @@ class Lookup(Protocol):
             UserError: one is missing, not granted, broken or strange to the model; let it pass.
         """
 
+    def file(self, path: str) -> Path:
+        """Where a granted file lies, to read its header.
+
+        Raises:
+            UserError: it is missing or not granted; let it pass.
+        """
+
     def image(self, path: str) -> Facts | None:
         """Size, channels and count of an image file, or ``None`` when unknown or not granted."""
 

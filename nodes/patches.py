@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from backend.models.explain import explained
-from backend.models.lora.adapter import lora_patch, text_patch
+from backend.models.lora.adapter import check_lora, lora_patch, text_patch
 from backend.models.lora.fit import check_fits
 from backend.models.pipelines.reference import refuse_whole
 from backend.models.rotary import METHODS
@@ -88,13 +88,22 @@ def lora_on_text(
     return text_encoder.with_(patch) if strength else text_encoder
 
 
+def _check(p: Any, known: Facts | None, on_text: bool) -> None:
+    """Look at the file's header while the graph is edited."""
+    if known is not None and known.family and p.file:
+        with explained():
+            check_lora(p.lookup.file(p.file), known.family, on_text)
+
+
 @lora.facts
 def _(p: Any, model: Facts | None) -> Facts:
+    _check(p, model, on_text=False)
     return model or facts_of("Model")
 
 
 @lora_on_text.facts
 def _(p: Any, text_encoder: Facts | None) -> Facts:
+    _check(p, text_encoder, on_text=True)
     return text_encoder or facts_of("TextEncoder")
 
 

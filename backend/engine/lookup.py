@@ -90,6 +90,14 @@ class HeaderLookup:
         except CatalogError as error:
             raise UserError(str(error)) from error
 
+    def file(self, path: str) -> Path:
+        """Where a granted file lies.
+
+        Raises:
+            UserError: it is missing or not granted.
+        """
+        return self.grants.read(path)
+
     def image(self, path: str) -> Facts | None:
         """Size, channels and count of an image file, or ``None`` when unknown or not granted."""
         from backend.media.images import image_facts

@@ -64,7 +64,7 @@ def plain(width: int, theta: float) -> Floats:
 
 
 def ntk(axis: Axis) -> Rotation | None:
-    """NTK-aware scaling, as Lumina-T2X (arXiv:2405.05945, section on resolution extrapolation):
+    """NTK-aware scaling, as Lumina-T2X (arXiv:2405.05945) takes it for larger pictures:
     the base becomes ``theta * s ** (d / (d - 2))``, so that the fastest pair turns as before and
     the slowest ``s`` times slower. ``s`` is this axis's own scale, ``d`` its width."""
     if axis.scale == 1 or axis.width <= 2:
@@ -86,7 +86,7 @@ def ntk_timed(axis: Axis) -> Rotation | None:
 
 
 def scaled(axis: Axis) -> Rotation | None:
-    """Scaled RoPE of Seedream 2.0 (arXiv:2503.07703, section on the diffusion transformer): places
+    """Scaled RoPE of Seedream 2.0 (arXiv:2503.07703): places
     are scaled with the resolution so that the middles of pictures of all sizes share theirs,
     ``p' = (p - (n - 1) / 2) / zoom + (m - 1) / 2``. The report gives no equation; scaling both axes
     by one ``zoom`` keeps what is round round. Smaller pictures are spread in the same way."""
@@ -118,7 +118,7 @@ def resonant(frequencies: Floats, window: float) -> Floats:
 
 
 def banded(axis: Axis, frequencies: Floats) -> Rotation | None:
-    """Interpolation by bands (UltraFlux; YaRN, arXiv:2309.00071, eq. 13 and 22).
+    """Interpolation by bands (UltraFlux, arXiv:2511.18050; YaRN, arXiv:2309.00071).
 
     Pairs that turn often in the trained window keep their frequency, those that turn less than
     once are interpolated (``f / s``), and between them the base is NTK-aware; linear ramps over

@@ -15,6 +15,7 @@ from backend.engine.registry import scan_nodes
 from backend.graph.check import Checker
 from backend.graph.format import parse
 from backend.media.grants import Grants
+from tests.backend.catalog.headers import safetensors
 from tests.backend.models import tiny, tiny_sdxl, tiny_z_image
 
 FLUX1 = {"latent_channels": 16, "scaling_factor": 0.3611, "shift_factor": 0.1159}
@@ -102,3 +103,28 @@ def test_base_and_refiner_make_a_chain(home: Path) -> None:
     assert said(home, **nodes) == []
     nodes["rs"]["inputs"]["positive"] = "t.conditioning"
     assert [code for code, _ in said(home, **nodes)] == ["W601"]
+
+
+def test_a_lora_is_looked_at_while_editing(home: Path) -> None:
+    """What its header tells is refused before anything loads: no LoRA, another family's, none."""
+    half = (16, 4096)
+    wan = {"blocks.0.self_attn.q": (5120, 5120), "blocks.0.cross_attn.k": (5120, 5120)}
+    shapes = {}
+    for name, (out, into) in wan.items():
+        shapes[f"diffusion_model.{name}.lora_A.weight"] = (16, into)
+        shapes[f"diffusion_model.{name}.lora_B.weight"] = (out, 16)
+    safetensors(home / "wan.safetensors", shapes)
+    safetensors(home / "none.safetensors", {"some.weight": half})
+
+    def with_lora(file: str) -> str:
+        nodes = chain("flux", "flux") | {
+            "x": {"type": "lora", "params": {"file": file}, "inputs": {"model": "m.model"}}
+        }
+        nodes["s"]["inputs"]["model"] = "x.model"
+        ((code, sentence),) = said(home, **nodes)
+        assert code == "W601"
+        return sentence
+
+    assert "is a LoRA for Wan" in with_lora("wan.safetensors")
+    assert "is no LoRA" in with_lora("none.safetensors")
+    assert "gone.safetensors" in with_lora("gone.safetensors")

@@ -39,12 +39,7 @@ def lora_patch(path: Path, family: str, strength: float, begin: float, end: floa
     Raises:
         CatalogError: it is broken, no LoRA, for another family, or for text encoders alone.
     """
-    found = check_file(path)
-    _check_family(path, family)
-    if not any(entry.part == "" for entry in found.entries):
-        raise CatalogError(
-            f"{path.name} changes text encoders alone. Lay it on with the node LoRA on text."
-        )
+    check_lora(path, family, on_text=False)
     return Patch(FAMILY, strength, {"begin": begin, "end": end}, identity(path), str(path))
 
 
@@ -54,14 +49,27 @@ def text_patch(path: Path, family: str, strength: float) -> Patch:
     Raises:
         CatalogError: it is broken, no LoRA, for another family, or has nothing for text encoders.
     """
+    check_lora(path, family, on_text=True)
+    return Patch(FAMILY, strength, {}, identity(path), str(path))
+
+
+def check_lora(path: Path, family: str, on_text: bool) -> None:
+    """See from its header that a file is a LoRA for a family's denoiser or text encoders.
+
+    Raises:
+        CatalogError: it is not.
+    """
     found = check_file(path)
     _check_family(path, family)
-    if not any(entry.part for entry in found.entries):
+    if on_text and not any(entry.part for entry in found.entries):
         raise CatalogError(
             f"{path.name} has nothing for text encoders. Take this node out, the LoRA node is "
             "enough."
         )
-    return Patch(FAMILY, strength, {}, identity(path), str(path))
+    if not on_text and not any(entry.part == "" for entry in found.entries):
+        raise CatalogError(
+            f"{path.name} changes text encoders alone. Lay it on with the node LoRA on text."
+        )
 
 
 def _check_family(path: Path, family: str) -> None:
@@ -69,8 +77,9 @@ def _check_family(path: Path, family: str) -> None:
 
     known, _ = identify_file(path, shipped_knowledge())
     if known.families and family not in known.families:
+        title = known.title or f"LoRA for {known.family}"
         raise CatalogError(
-            f"{path.name} is a LoRA for {known.title or known.family}, and this model is of the "
+            f"{path.name} is a {title}, and this model is of the "
             f"family {family}. Choose a LoRA for this family."
         )
 

@@ -131,18 +131,16 @@ def test_ultraflux_is_yarn_on_resonant_frequencies() -> None:
     assert 64 * made.frequencies[0] / (2 * math.pi) == pytest.approx(10, abs=1e-6)
 
 
-@given(axes(), st.sampled_from(sorted(METHODS)))
-def test_no_method_turns_faster_than_the_model_or_slower_than_interpolation(
+@given(axes(), st.sampled_from(["ntk", "ntk_timed", "scaled", "yarn"]))
+def test_no_pair_turns_faster_than_the_model_s_or_slower_than_interpolated(
     axis: Axis, method: str
 ) -> None:
+    """Not so ``ultraflux``: rounding to whole turns moves a pair to either side."""
     made = METHODS[method](axis)
-    if made is None:
-        return
-    own = plain(axis.width, axis.theta)
-    own = resonant(own, axis.trained) if method == "ultraflux" else own
-    least = 1 / axis.scale if method != "scaled" else 1.0
-    assert (made.frequencies <= own * 1.0000001 + 1e-12).all() or method == "ultraflux"
-    assert (made.frequencies >= own * least * 0.9999999).all()
+    if made is not None:
+        own, scale = plain(axis.width, axis.theta), axis.scale if method != "scaled" else 1.0
+        assert (made.frequencies <= own * (1 + 1e-9)).all()
+        assert (made.frequencies >= own / scale * (1 - 1e-9)).all()
 
 
 @pytest.mark.parametrize("method", METHODS)
