@@ -158,7 +158,7 @@ def skip_layer_guider(
     by `skip`, from the fraction `begin` to `end` of the steps; it helps anatomy and structure, as
     in Stable Diffusion 3.5. It costs one more evaluation in those steps. `skip` 0 is CFG.
 
-    Example: skip_layer_guider(cfg=4, skip=2.5, layers="7, 8, 9") -> sample_with_parts.
+    Example: skip_layer_guider(cfg=4, skip=2.5, layers=[7, 8, 9]) -> sample_with_parts.
     """
     terms, _ = pair(positive, negative, "skip_layer")
     without: tuple[Term, ...] = ()

@@ -45,7 +45,7 @@ def load_pipeline(ctx: Context, model: ModelRef = "") -> Model:
 
     `model` is a folder in the diffusers layout (the one that holds `model_index.json`). Nothing is
     loaded yet. Such a model goes into Pipeline image, edit, video or audio, and nowhere else: it
-    has no seams for samplers, guidance or patches. Where Load model knows the model, prefer that.
+    takes no samplers, guidance or patches of Weft. Where Load model knows the model, prefer that.
 
     Example: load_pipeline(model="models/HiDream-I1-Full") -> pipeline_image(prompt="a red kite").
     """

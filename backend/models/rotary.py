@@ -88,7 +88,7 @@ def ntk_timed(axis: Axis) -> Rotation | None:
 def scaled(axis: Axis) -> Rotation | None:
     """Scaled RoPE of Seedream 2.0 (arXiv:2503.07703): places
     are scaled with the resolution so that the middles of pictures of all sizes share theirs,
-    ``p' = (p - (n - 1) / 2) / zoom + (m - 1) / 2``. The report gives no equation; scaling both axes
+    ``p' = (p - (n - 1) / 2) / zoom + (m - 1) / 2``. The equation is ours; scaling both axes
     by one ``zoom`` keeps what is round round. Smaller pictures are spread in the same way."""
     if axis.zoom == 1 and axis.now == axis.trained:
         return None
