@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from backend.graph.patterns import MAX_MATCHES, compile_pattern
 from backend.graph.templates import parse_template
-from backend.sdk import Context, Facts, Multiline, Range, UserError, facts_of, node
+from backend.media.metadata import dump_provenance
+from backend.media.outputs import sidecar_of
+from backend.sdk import (
+    Context,
+    Facts,
+    Multiline,
+    NameTemplate,
+    Range,
+    UserError,
+    facts_of,
+    node,
+)
 
 MAX_TEXT = 1_000_000
 """Characters of a text that a node makes."""
@@ -237,3 +249,38 @@ def _(p: Any, text: Facts) -> Facts:
 
 def _trimmed(text: str, inside: bool) -> str:
     return " ".join(text.split()) if inside else text.strip()
+
+
+@node(category="Text", effect=True, lane="file", aliases=("write text", "txt", "output text"))
+def save_text(
+    ctx: Context,
+    text: str,
+    name: NameTemplate = "{node}-{counter:4}",
+    overwrite: Literal["number", "replace", "refuse"] = "number",
+) -> str:
+    """Write a text into the output folder as a UTF-8 file that ends in .txt.
+
+    `name` may use the same fields as for Save image. The workflow that made it stands beside it,
+    in a file of the same name that ends in .weft.json. The text goes through unchanged.
+
+    Example: token_view -> save_text(name="tokens"), or generate_text -> save_text.
+    """
+
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError("The text holds half a character, which no file can. Write it anew.") from (
+            error
+        )
+
+    def write(path: Path, provenance: Mapping[str, Any]) -> None:
+        sidecar_of(path).write_text(dump_provenance(provenance), encoding="utf-8")
+        path.write_bytes(data)
+
+    ctx.save(name, ".txt", write, overwrite=overwrite)
+    return text
+
+
+@save_text.facts
+def _(p: Any, text: Facts | None) -> Facts:
+    return text or facts_of("Text")

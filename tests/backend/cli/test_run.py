@@ -326,3 +326,17 @@ def test_a_signal_before_the_run_is_status_130_too(weft, module, number):
     assert run.returncode == CANCELLED
     assert run.stderr.strip() in ("", "Cancelled.")
     assert outputs(weft) == []
+
+
+def test_a_text_is_written_with_its_workflow_beside_it(weft) -> None:
+    nodes = {
+        "t": {"type": "text", "params": {"value": "Grüße\nfrom here"}},
+        "s": {"type": "save_text", "params": {"name": "said"}, "inputs": {"text": "t.text"}},
+    }
+    (weft.folder / "it.weft.json").write_text(json.dumps({"weft": 1, "nodes": nodes}))
+    done = weft("run", "it.weft.json", "--out", "made")
+    assert done.status == DONE, done.err
+    made = weft.folder / "made"
+    assert sorted(p.name for p in made.iterdir()) == ["said.txt", "said.txt.weft.json"]
+    assert (made / "said.txt").read_text(encoding="utf-8") == "Grüße\nfrom here"
+    assert json.loads((made / "said.txt.weft.json").read_text())["node"] == "s"
