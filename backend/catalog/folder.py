@@ -95,7 +95,8 @@ class ModelFolder:
 
     ``pipeline`` is the class name in ``model_index.json``; ``components`` keep the index's order;
     ``settings`` are the plain numbers, words and flags that stand in the index beside them. A model
-    of single files has the first of them as its ``path``, and says in ``files`` which they are.
+    of single files has the first of them as its ``path``, and says in ``files`` which they are;
+    ``lacking`` tells of components that could not be shipped where to get them.
     """
 
     path: Path
@@ -103,6 +104,7 @@ class ModelFolder:
     components: Mapping[str, Component]
     settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     files: str = ""
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -115,6 +117,8 @@ class ModelFolder:
         Raises:
             CatalogError: the folder has none.
         """
+        if name in self.lacking:
+            raise CatalogError(self.lacking[name])
         if name not in self.components:
             raise CatalogError(
                 f"{self.path} has no component {name!r} (it has {', '.join(self.components)}). "

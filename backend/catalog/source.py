@@ -33,6 +33,7 @@ from backend.catalog.header import TensorInfo, read_header
 from backend.catalog.identify import identify_file, precision, shipped_knowledge
 from backend.catalog.match import Match, find_matches
 from backend.catalog.pack import Pack, Part, load_book, make_book, packs_folder, read_pack
+from backend.catalog.roots import own_folder
 
 ENDINGS = (".safetensors", ".gguf")
 
@@ -219,13 +220,18 @@ def _assemble(home: Path, parts: Mapping[str, Bare]) -> ModelFolder:
     index = read_json(home / "model_index.json")
     tokenizers = home.parent.parent / "tokenizers"
     components: dict[str, Component] = {}
+    lacking: dict[str, str] = {}
     for name, entry in index.items():
         if not isinstance(entry, list) or len(entry) != 2 or entry[1] is None:
             continue
         library, kind = str(entry[0]), str(entry[1])
         if name in pack.tokenizers:
-            if given := pack.tokenizers[name]:
-                components[name] = settings_component(tokenizers / given, name, library, kind)
+            given = pack.tokenizers[name]
+            place = tokenizers / given if given else own_folder() / "tokenizers" / pack.name / name
+            if given or place.is_dir():
+                components[name] = settings_component(place, name, library, kind)
+            else:
+                lacking[name] = _where_to_get(pack, name, place)
         elif name in parts:
             components[name] = _weighed(home, name, (library, kind), parts[name])
         else:
@@ -238,8 +244,18 @@ def _assemble(home: Path, parts: Mapping[str, Bare]) -> ModelFolder:
     first = next(iter(parts.values())).file
     return ModelFolder(
         first, str(index.get("_class_name", "")), MappingProxyType(components), settings,
-        json.dumps({"pack": str(home), "parts": files}, sort_keys=True),
+        json.dumps({"pack": str(home), "parts": files}, sort_keys=True), lacking,
     )  # fmt: skip
+
+
+def _where_to_get(pack: Pack, name: str, place: Path) -> str:
+    """What to do about a tokenizer whose licence forbids that Weft ships it."""
+    said = pack.get.get(name, {})
+    files = ", ".join(str(each) for each in said.get("files", ()))
+    return (
+        f"The {name} of {pack.title} may not be passed on with Weft. Put its files ({files} of "
+        f"{said.get('repo', pack.repo)}) into {place}, or load the model as a whole folder."
+    )
 
 
 def _weighed(home: Path, name: str, kind: tuple[str, str], bare: Bare) -> Component:

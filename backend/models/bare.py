@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import Bare, Component, read_json
+from backend.catalog.gguf import read_gguf
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype
@@ -24,7 +25,8 @@ def load_bare(library: str, kind: Any, component: Component, device: str, dtype:
     """A network of class ``kind`` with the weights of ``component.bare``, in eval mode.
 
     Weights stored in 8-bit floats are brought to ``dtype``, with the scales that lie beside them;
-    quantised ones of a GGUF stay as they are and are brought to ``dtype`` layer by layer.
+    quantised ones of a GGUF stay as they are and are brought to ``dtype`` layer by layer, but for
+    UNets, whose convolutions the library does not keep quantised.
 
     Raises:
         CatalogError: weights are missing or cannot be read.
@@ -66,7 +68,8 @@ def _diffusers(kind: Any, component: Component, bare: Bare, wanted: dtype) -> An
         "torch_dtype": wanted,
     }
     rules = name_rules(component, kind.__name__, bare.form)
-    if bare.file.suffix.lower() == ".gguf" and not rules:
+    unet = kind.__name__ == "UNet2DConditionModel"
+    if bare.file.suffix.lower() == ".gguf" and not rules and not unet:
         from diffusers.quantizers.quantization_config import GGUFQuantizationConfig
 
         options["quantization_config"] = GGUFQuantizationConfig(compute_dtype=wanted)
@@ -74,7 +77,7 @@ def _diffusers(kind: Any, component: Component, bare: Bare, wanted: dtype) -> An
     tensors = renamed(read_tensors(bare, wanted), rules)
     if rules or bare.form == "diffusers" or not hasattr(kind, "from_single_file"):
         return _assigned(kind, component, tensors, wanted)
-    if kind.__name__ == "UNet2DConditionModel":  # its converter looks for tensors under this
+    if unet:  # its converter looks for tensors under this
         tensors = {f"model.diffusion_model.{name}": t for name, t in tensors.items()}
     return kind.from_single_file(tensors, **options)
 
@@ -155,11 +158,13 @@ def _dequantised(bare: Bare, wanted: dtype) -> dict[str, Tensor]:
     from diffusers.models.model_loading_utils import load_gguf_checkpoint
     from diffusers.quantizers.gguf.utils import GGUFParameter, dequantize_gguf_tensor
 
-    found = load_gguf_checkpoint(str(bare.file))
+    found, shapes = load_gguf_checkpoint(str(bare.file)), read_gguf(bare.file).shapes
     return {
         name[len(bare.prefix) :]: (
             dequantize_gguf_tensor(value) if isinstance(value, GGUFParameter) else value
-        ).to(wanted)
+        )
+        .to(wanted)
+        .reshape(shapes[name])  # convolutions are stored flat where blocks need longer rows
         for name, value in found.items()
         if name.startswith(bare.prefix)
     }

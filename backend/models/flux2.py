@@ -29,6 +29,7 @@ from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_text_width
 from backend.models.loading import load_part
 from backend.models.patches2x2 import pack, unpack
+from backend.models.seams.sites import Spans, spans_before
 from backend.models.settings import check_scheduler, flow_shift, spacing
 from backend.models.text_llm import chats, hidden
 from backend.models.texts import longest, tokenise, wanted_length
@@ -251,12 +252,17 @@ class Flux2Denoiser:
         """``refers`` is whether the model takes reference pictures."""
         self.process = process
         self._refers = refers
+        self._beside = 0
         self._net = transformer
         self._device = device
 
     def tokens(self, shape: Sequence[int]) -> int:
         """Image tokens of one sample, without those of references."""
         return shape[-2] * shape[-1]
+
+    def spans(self, site: Site, queries: int, keys: int, image: int) -> Spans:
+        """Text tokens, then image tokens, then those of references, which are of neither."""
+        return spans_before(keys - self._beside, image)
 
     def prepare(self, conditionings: Sequence[Conditioning], count: int) -> dict[str, Any]:
         """Text and references of one batch, with their positions.
@@ -274,6 +280,7 @@ class Flux2Denoiser:
             raise DiffusionError(
                 "This variant of FLUX.2 Klein takes no references here. Use another."
             )
+        self._beside = sum(latents.shape[-2] * latents.shape[-1] for latents in given)
         return {
             "text": sequence,
             "text_ids": positions(0, 1, 1, sequence.shape[1]).to(self._device),

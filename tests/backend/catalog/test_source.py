@@ -59,3 +59,17 @@ def test_a_form_that_nothing_here_renames_is_not_taken(tmp_path: Path) -> None:
     tensors = form("gemma-2-2b", BOOK.packs["gemma-2-2b"].parts[0].part, "llama.cpp")
     with pytest.raises(CatalogError, match="no part of"):
         open_files([first, gguf(tmp_path / "gemma.gguf", tensors)])
+
+
+def test_a_tokenizer_that_may_not_be_shipped_is_told_and_then_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    first = safetensors(tmp_path / "l.safetensors", form("lumina-2", "transformer", "original"))
+    with pytest.raises(CatalogError, match=r"tokenizer/tokenizer.json.* of Alpha-VLLM") as caught:
+        open_files([first]).component("tokenizer")
+    place = tmp_path / "data/weft/models/tokenizers/lumina-2/tokenizer"
+    assert str(place) in str(caught.value)
+    place.mkdir(parents=True)
+    (place / "tokenizer.json").write_text("{}")
+    assert open_files([first]).component("tokenizer").path == place
