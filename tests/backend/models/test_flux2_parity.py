@@ -13,6 +13,7 @@ import torch
 from diffusers.pipelines.flux2 import pipeline_flux2_klein, pipeline_flux2_klein_inpaint
 from PIL import Image as Pillow
 
+from backend.catalog.folder import read_folder
 from backend.diffusion import sample
 from backend.diffusion.noise import gaussian, sample_seed
 from backend.diffusion.shift import Shift
@@ -319,3 +320,16 @@ def test_a_vae_without_its_batch_norm_is_far_off(
             patch.setattr(flux2, name, lambda vae, value=wrong: value)
             ours = torch.from_numpy(weft.encode(picture()).samples.copy())
             assert difference(ours, coded) > MARGIN * TOLERANCE
+
+
+def test_attention_sees_references_behind_the_image(folder: Path, weft: Weft) -> None:
+    text = weft.family.encode_text(weft.refs.text, ["a"], {}, weft.load, "cpu")
+    denoiser: Any = weft.family.denoiser(weft.refs.model, weft.load, "cpu")
+    words = denoiser.prepare([text], 1)["text"].shape[1]
+    channels = weft.family.facts(read_folder(folder)).geometry.channels
+    picture = Latent(np.zeros((1, channels, 2, 4), np.float32), weft.refs.vae.space)
+    denoiser.prepare([reference.add(text, picture)], 1)
+    length = words + 20 + 8
+    found = denoiser.spans(weft.family.card.sites[0], length, length, 20)
+    assert found.text_keys == slice(0, words)
+    assert found.image_keys == slice(words, words + 20)
