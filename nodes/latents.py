@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 
 from backend.diffusion.inpaint import latent_mask
-from backend.models.agree import same_latent_space
+from backend.models.agree import same_latent_space, size_fits
 from backend.models.explain import explained
 from backend.models.family import describe, family_of
 from backend.models.preview import learn
@@ -58,6 +58,7 @@ def empty_latent(
 def _(p: Any, model: Facts | None) -> Facts:
     if model is None:
         return facts_of("Latent", count=p.count, noise=0.0, masked=False)
+    size_fits(p.width, p.height, model)
     factor = model.factor
     return facts_of(
         "Latent",
@@ -103,6 +104,8 @@ def vae_encode(
 
 @vae_encode.facts
 def _(p: Any, vae: Facts | None, image: Facts | None) -> Facts:
+    if image is not None:
+        size_fits(image.width, image.height, vae)
     factor = vae.factor if vae is not None else None
     return facts_of(
         "Latent",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from backend.models.card import Geometry
+from backend.models.explain import explained
 from backend.sdk import Facts, UserError
 
 
@@ -22,6 +24,17 @@ def same_latent_space(latent: Facts | None, other: Facts | None) -> None:
             "VAE decode, with the VAE that made the latent, and VAE encode, with the one that "
             f"speaks {other.space}, between them."
         )
+
+
+def size_fits(width: int | None, height: int | None, other: Facts | None) -> None:
+    """Refuse a size in pixels that a model or VAE cannot take, where both are known.
+
+    Raises:
+        UserError: a side is no multiple of what it takes; the sentence names the nearest size.
+    """
+    if width and height and other is not None and other.factor:
+        with explained():
+            Geometry(other.channels or 1, other.factor, other.patch or 1).shape(width, height)
 
 
 def same_text_space(model: Facts | None, conditionings: Iterable[Facts | None]) -> None:

@@ -128,3 +128,13 @@ def test_a_lora_is_looked_at_while_editing(home: Path) -> None:
     assert "is a LoRA for Wan" in with_lora("wan.safetensors")
     assert "is no LoRA" in with_lora("none.safetensors")
     assert "gone.safetensors" in with_lora("gone.safetensors")
+
+
+def test_a_size_that_the_model_cannot_make_is_refused_while_editing(home: Path) -> None:
+    nodes = chain("base", "base")
+    nodes["l"]["params"] = {"width": 33, "height": 64}
+    ((code, sentence),) = said(home, **nodes)
+    assert code == "W601"
+    assert "nearest is 32x64" in sentence
+    nodes["l"]["params"] = {"width": 32, "height": 64}
+    assert said(home, **nodes) == []
