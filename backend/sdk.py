@@ -169,6 +169,22 @@ class Context(Protocol):
             UserError: it does not exist or is outside the grants.
         """
 
+    def read_images(self, path: str) -> tuple[Image, ...]:
+        """The pictures in a file that may be read, decoded in a process of their own.
+
+        One batch where its pages are alike, else an image each; sRGB, float32 0..1, upright.
+
+        Raises:
+            UserError: as ``read``; it is no picture, is damaged, or is above the caps.
+        """
+
+    def read_sound(self, path: str) -> Audio:
+        """The sound in a WAV or FLAC file that may be read, decoded in a process of its own.
+
+        Raises:
+            UserError: as ``read``; it is no sound, is damaged, or is above the caps.
+        """
+
     def save(
         self,
         name: str,

@@ -33,9 +33,7 @@ def load_audio(ctx: Context, file: FilePath = "") -> Audio:
 
     Example: load_audio(file="drums.wav") -> trim_audio(start=2, length=4).
     """
-    from backend.media.sounds import read_sound
-
-    return read_sound(ctx.read(file))
+    return ctx.read_sound(file)
 
 
 @load_audio.facts

@@ -61,9 +61,7 @@ def load_image(ctx: Context, file: FilePath = "") -> Loaded:
     """
     import numpy as np
 
-    from backend.media.images import read_image
-
-    images = read_image(ctx.read(file))
+    images = ctx.read_images(file)
     if len(images) > 1:
         raise UserError(
             f"{file!r} holds {len(images)} pages of different sizes, which are no batch. Image "
@@ -104,7 +102,6 @@ def image_folder(
     Example: `folder` = shots, `pattern` = IMG_*.jpg, `limit` = 20, with `images` wired into Grid.
     """
     from backend.media.folders import check_total, list_images
-    from backend.media.images import read_image
 
     names = list_images(ctx.read(folder), pattern, sort)[skip : skip + limit]
     if not names:
@@ -114,13 +111,13 @@ def image_folder(
             + " Weft reads .png, .jpg, .jpeg, .webp, .tif and .tiff."
         )
     # A link in the folder may lead anywhere, so each file is asked for by itself.
-    paths = [ctx.read(f"{folder.rstrip('/')}/{name}") for name in names]
-    check_total(folder, paths, ctx.check)
+    files = [f"{folder.rstrip('/')}/{name}" for name in names]
+    check_total(folder, [ctx.read(file) for file in files], ctx.check)
     images: list[Image] = []
     labels: list[str] = []
-    for index, (name, path) in enumerate(zip(names, paths, strict=True)):
+    for index, (name, file) in enumerate(zip(names, files, strict=True)):
         ctx.progress(index, len(names))
-        pages = read_image(path)
+        pages = ctx.read_images(file)
         images.extend(pages)
         labels.extend([name] * len(pages))
     ctx.progress(len(names), len(names))

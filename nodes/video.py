@@ -112,7 +112,6 @@ def load_frames(
     Example: load_frames(folder="shot-0001", rate=24) -> video_frames(start=10, count=1).
     """
     from backend.media.folders import list_images
-    from backend.media.images import read_image
 
     names = list_images(ctx.read(folder), pattern, "name")[skip : skip + limit]
     if not names:
@@ -121,7 +120,7 @@ def load_frames(
     def frames() -> Iterator[Image]:
         for index, name in enumerate(names):
             ctx.progress(index, len(names))
-            pages = read_image(ctx.read(f"{folder.rstrip('/')}/{name}"))
+            pages = ctx.read_images(f"{folder.rstrip('/')}/{name}")
             if index == 0:
                 _check_size(pages[0], len(names))
             yield from pages
@@ -168,7 +167,8 @@ def save_video_frames(
                 ctx.progress(done, video.frames)
                 done += 1
                 single = batch.but(batch.pixels[index : index + 1])
-                write_image(folder / f"{done:05}.png", single, options, provenance)
+                told = {**provenance, "frame": done} if provenance else {}
+                write_image(folder / f"{done:05}.png", single, options, told)
         ctx.progress(done, video.frames)
 
     ctx.save_folder(name, write, overwrite=overwrite)

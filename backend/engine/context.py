@@ -13,11 +13,12 @@ from backend.engine.events import Event, Note, Preview, Progress, SavedFile
 from backend.engine.lookup import model_folder
 from backend.engine.pace import Pace
 from backend.engine.preview import jpeg_of
+from backend.media.apart import Decoder
 from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
 from backend.media.spool import Spool
 from backend.sdk import Saved, UserError
-from backend.values import FrameDepth, Image, Video, Weights
+from backend.values import Audio, FrameDepth, Image, Video, Weights
 
 Scalars = Mapping[str, str | int | float | bool | None]
 
@@ -42,6 +43,7 @@ class Facilities:
     device: str
     store: Callable[[], Components]
     spool: Spool = field(default_factory=Spool)
+    decoder: Decoder = field(default_factory=Decoder)
 
 
 class StepContext:
@@ -102,6 +104,14 @@ class StepContext:
         """A granted file or folder."""
         self._cancel.check()
         return self._facilities.grants.read(path)
+
+    def read_images(self, path: str) -> tuple[Image, ...]:
+        """The pictures in a granted file."""
+        return self._facilities.decoder.images(self.read(path), self._cancel.check)
+
+    def read_sound(self, path: str) -> Audio:
+        """The sound in a granted file."""
+        return self._facilities.decoder.sound(self.read(path), self._cancel.check)
 
     def save(
         self,

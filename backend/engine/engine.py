@@ -185,6 +185,7 @@ class Engine:
             for workers in self._lanes.values():
                 workers.close()
             self._facilities.spool.close()
+            self._facilities.decoder.close()
 
     def _run(
         self,

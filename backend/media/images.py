@@ -26,6 +26,7 @@ __all__ = [
     "ImageOptions",
     "image_facts",
     "probe_image",
+    "probe_open",
     "read_image",
     "read_open",
     "write_image",
@@ -73,7 +74,12 @@ def probe_image(path: Path, caps: ImageCaps = _DEFAULT_CAPS) -> Facts:
         UserError: as for ``read_image``, as far as the header shows it.
     """
     with _open(path) as file:
-        return _facts(_header(file, path.name, caps))
+        return probe_open(file, path.name, caps)
+
+
+def probe_open(file: BinaryIO, name: str, caps: ImageCaps = _DEFAULT_CAPS) -> Facts:
+    """``probe_image`` for a file that is open already."""
+    return _facts(_header(file, name, caps))
 
 
 def image_facts(grants: Grants, path: str) -> Facts | None:

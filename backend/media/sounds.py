@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -29,28 +29,34 @@ def read_sound(path: Path, caps: SoundCaps = _DEFAULT_CAPS) -> Audio:
         UserError: it cannot be opened, is no such sound, is damaged or cut short, holds values
             that are no numbers, or is longer than the caps allow.
     """
-    import soundfile
-
     name = path.name
     try:
         with open_regular(path, name) as file:
-            head = file.read(12)
-            if not (wave.is_wave(head) or head.startswith(b"fLaC")):
-                raise UserError(f"{name!r} is no sound that Weft reads. It reads WAV and FLAC.")
-            if wave.is_wave(head):
-                wave.check_whole(file)
-            file.seek(0)
-            with soundfile.SoundFile(file) as sound:
-                if sound.channels > caps.channels or sound.frames * sound.channels > caps.samples:
-                    raise UserError(
-                        f"{name!r} has {sound.channels} channels of {sound.frames} samples, above "
-                        f"the limit of {caps.channels} channels or {caps.samples} samples in all. "
-                        "Cut it shorter."
-                    )
-                samples = sound.read(dtype="float32", always_2d=True)
-                promised, rate = sound.frames, sound.samplerate
+            return read_open_sound(file, name, caps)
     except OSError as error:
         raise UserError(f"{name!r} cannot be read: {error.strerror or error}.") from error
+
+
+def read_open_sound(file: BinaryIO, name: str, caps: SoundCaps = _DEFAULT_CAPS) -> Audio:
+    """``read_sound`` for a file that is open already; ``name`` is what sentences call it."""
+    import soundfile
+
+    try:
+        head = file.read(12)
+        if not (wave.is_wave(head) or head.startswith(b"fLaC")):
+            raise UserError(f"{name!r} is no sound that Weft reads. It reads WAV and FLAC.")
+        if wave.is_wave(head):
+            wave.check_whole(file)
+        file.seek(0)
+        with soundfile.SoundFile(file) as sound:
+            if sound.channels > caps.channels or sound.frames * sound.channels > caps.samples:
+                raise UserError(
+                    f"{name!r} has {sound.channels} channels of {sound.frames} samples, above "
+                    f"the limit of {caps.channels} channels or {caps.samples} samples in all. "
+                    "Cut it shorter."
+                )
+            samples = sound.read(dtype="float32", always_2d=True)
+            promised, rate = sound.frames, sound.samplerate
     except (soundfile.LibsndfileError, Damaged, struct.error) as error:
         # The library's own words without its prefix, which names the file as Python prints it.
         why = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)

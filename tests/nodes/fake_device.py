@@ -12,7 +12,7 @@ from backend.models.family import families
 from backend.models.loaders import loaders
 from backend.models.store import Store
 from backend.sdk import Cancelled, Image, Saved, UserError
-from backend.values import Weights
+from backend.values import Audio, Weights
 
 
 class FakeDevice:
@@ -44,6 +44,12 @@ class FakeDevice:
         self.previews.append(image)
 
     def read(self, path: str) -> Path:
+        raise UserError(f"{path} is not granted")
+
+    def read_images(self, path: str) -> tuple[Image, ...]:
+        raise UserError(f"{path} is not granted")
+
+    def read_sound(self, path: str) -> Audio:
         raise UserError(f"{path} is not granted")
 
     def save(

@@ -18,7 +18,8 @@ from backend.media.grants import Grants
 from backend.media.images import ImageOptions, image_facts, read_image, write_image
 from backend.media.metadata import read_provenance
 from backend.media.outputs import OutputFolder
-from backend.sdk import Cancelled, Image, Saved, UserError
+from backend.media.sounds import read_sound
+from backend.sdk import Audio, Cancelled, Image, Saved, UserError
 from nodes.files import image_folder, load_image, preview_image, save_image
 
 PROVENANCE = {"workflow": "{}", "node": "save", "seeds": {}}
@@ -49,6 +50,12 @@ class Desk:
 
     def read(self, path: str) -> Path:
         return self.grants.read(path)
+
+    def read_images(self, path: str) -> tuple[Image, ...]:
+        return read_image(self.read(path))
+
+    def read_sound(self, path: str) -> Audio:
+        return read_sound(self.read(path))
 
     def save(
         self,
