@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from backend.diffusion.guide import guidance_kinds
 from backend.graph.prompts import read_prompt
-from backend.models.agree import same_text_space
-from backend.models.encode import coder, encode_plain, encode_prompt
+from backend.models.agree import runs_in_steps, same_text_space
+from backend.models.encode import check_prompt, coder, encode_plain, encode_prompt
 from backend.models.explain import explained
 from backend.models.family import describe
 from backend.sdk import (
@@ -49,6 +49,7 @@ def encode_text(
     guidance: Annotated[float, Range(0, 30, 0.1)] = 3.5,
     clip_skip: Annotated[int, Range(0, 23, 1)] = 0,
     syntax: Syntax = "weights",
+    negative: bool = False,
 ) -> Conditioning:
     """Turn a text into the conditioning that a model understands.
 
@@ -60,6 +61,9 @@ def encode_text(
     `clip_skip` leaves out as many more of CLIP's last layers than a Stable Diffusion or SDXL
     model does by itself, which some of them were trained for (mostly with 1); others do not heed
     it.
+    `negative` is for a text that goes into `negative`: Lumina 2 and Sana read an instruction before
+    a prompt, but none before what a picture shall not show. It makes no difference to others, nor
+    to an empty text.
     Text beyond the encoder's length is cut off, and the run says so; Stable Diffusion and SDXL
     read it in pieces unless it is `plain`. An empty text is what models learned as "no
     prompt", the usual negative.
@@ -68,7 +72,7 @@ def encode_text(
     encode_text(text="") -> sample.negative.
     """
     with explained():
-        options = {"guidance": guidance, "clip_skip": clip_skip}
+        options = {"guidance": guidance, "clip_skip": clip_skip, "negative": negative}
         asked = coder(text_encoder, options, ctx.load, ctx.device)
         plain = syntax == "plain"
         made = encode_plain(asked, text) if plain else encode_prompt(asked, read_prompt(text))
@@ -84,8 +88,9 @@ def _(params: dict[str, Any], inputs: dict[str, Any]) -> tuple[dict[str, Any], d
 
 @encode_text.facts
 def _(p: Any, text_encoder: Facts | None) -> Facts:
-    if p.text is not None and p.syntax == "weights":
-        read_prompt(p.text).phases()
+    if p.text is not None and p.syntax is not None:
+        with explained():
+            check_prompt(p.text, p.syntax)
     return facts_of("Conditioning", space=text_encoder and text_encoder.space, count=1)
 
 
@@ -164,7 +169,7 @@ def skip_layer_guider(
     without: tuple[Term, ...] = ()
     if skip:
         with explained():
-            numbers = tuple(int(layer) for layer in layers) or _published_layers(model)
+            numbers = _whole(layers) or _published_layers(model)
         without = (
             Term("skip", positive, patches=(Patch("skip_blocks", 1.0, {"layers": numbers}),)),
         )
@@ -213,6 +218,21 @@ def pair(
     return (Term("positive", positive), Term("negative", negative)), kind
 
 
+def _whole(layers: tuple[float, ...]) -> tuple[int, ...]:
+    """The numbers of blocks.
+
+    Raises:
+        UserError: one is no whole number from 0 on.
+    """
+    for layer in layers:
+        if layer < 0 or layer % 1:
+            raise UserError(
+                f"Blocks are counted 0, 1, 2 and so on; there is no block {layer:g}. Write whole "
+                "numbers in layers."
+            )
+    return tuple(int(layer) for layer in layers)
+
+
 def _published_layers(model: Model) -> tuple[int, ...]:
     """The blocks that a model's authors leave out for skip-layer guidance.
 
@@ -226,6 +246,7 @@ def _published_layers(model: Model) -> tuple[int, ...]:
 
 
 def _guider_facts(kind: str, model: Facts | None, *conditionings: Facts | None) -> Facts:
+    runs_in_steps(model)
     same_text_space(model, conditionings)
     return facts_of("Guider", kind=kind, family=model and model.family, space=model and model.space)
 
@@ -242,6 +263,7 @@ def _(p: Any, model: Facts | None, positive: Facts | None, negative: Facts | Non
 
 @skip_layer_guider.facts
 def _(p: Any, model: Facts | None, positive: Facts | None, negative: Facts | None) -> Facts:
+    _whole(p.layers or ())
     return _guider_facts("skip_layer", model, positive, negative)
 
 

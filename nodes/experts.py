@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Annotated, Any
 
-from backend.models.agree import same_text_space
+from backend.models.agree import runs_in_steps, same_text_space
 from backend.models.explain import explained
 from backend.models.family import describe
 from backend.sdk import (
@@ -89,6 +89,7 @@ def _same_kind(high: Facts, low: Facts) -> None:
 @expert_switch.facts
 def _(p: Any, high: Facts | None, low: Facts | None) -> Facts:
     known = high or facts_of("Model")
+    runs_in_steps(high, low)
     if high and low:
         _same_kind(high, low)
     if high is None or low is None or not high.bytes or not low.bytes:
@@ -122,6 +123,7 @@ def expert_guider(
 
 @expert_guider.facts
 def _(p: Any, model: Facts | None, positive: Facts | None, negative: Facts | None) -> Facts:
+    runs_in_steps(model)
     same_text_space(model, (positive, negative))
     return facts_of(
         "Guider",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from backend.models import fill
+from backend.models.agree import size_fits
 from backend.models.explain import explained
 from backend.models.family import family_of
 from backend.sdk import VAE, Conditioning, Context, Facts, Image, Mask, facts_of, node
@@ -43,6 +44,8 @@ def _(
     image: Facts | None,
     mask: Facts | None,
 ) -> Facts:
+    if image is not None:
+        size_fits(image.width, image.height, vae)
     return conditioning or facts_of("Conditioning")
 
 

@@ -101,7 +101,7 @@ def repeat(
     raise UserError("A repeat zone is run by the engine, not called.")
 
 
-@node(category="Flow", aliases=("inspect", "view", "debug", "print"))
+@node(category="Flow", effect=True, aliases=("inspect", "view", "debug", "print"))
 def show(ctx: Context, value: T) -> T:
     """Show a value on the node, and pass it on as it is.
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 
 from backend.diffusion.inpaint import latent_mask
-from backend.models.agree import same_latent_space, size_fits
+from backend.models.agree import runs_in_steps, same_latent_space, size_fits, tile_fits
 from backend.models.explain import explained
 from backend.models.family import describe, family_of
 from backend.models.preview import learn
@@ -29,7 +29,7 @@ from backend.sdk import (
 )
 
 TileSize: TypeAlias = Annotated[int, Range(0, 8192, 64)]
-Overlap: TypeAlias = Annotated[int, Range(8, 1024, 8)]
+Overlap: TypeAlias = Annotated[int, Range(0, 1024, 8)]
 
 
 @node(category="Latent", aliases=("size", "width", "height"))
@@ -58,6 +58,7 @@ def empty_latent(
 def _(p: Any, model: Facts | None) -> Facts:
     if model is None:
         return facts_of("Latent", count=p.count, noise=0.0, masked=False)
+    runs_in_steps(model)
     size_fits(p.width, p.height, model)
     factor = model.factor
     return facts_of(
@@ -73,7 +74,13 @@ def _(p: Any, model: Facts | None) -> Facts:
     )
 
 
-@node(category="Latent", title="VAE encode", lane="device", aliases=("image to latent",))
+@node(
+    category="Latent",
+    title="VAE encode",
+    lane="device",
+    version=2,
+    aliases=("image to latent",),
+)
 def vae_encode(
     ctx: Context,
     vae: VAE,
@@ -81,7 +88,7 @@ def vae_encode(
     posterior: Literal["mean", "sample"] = "mean",
     seed: SeedParam = 0,
     tile: TileSize = 0,
-    overlap: Overlap = 64,
+    overlap: Overlap = 0,
 ) -> Latent:
     """Encode pictures into the latents of a VAE.
 
@@ -90,7 +97,8 @@ def vae_encode(
     grey becomes RGB and alpha is left out, so lay the picture over a background first.
 
     `tile` above 0 encodes in squares of that many pixels, which share `overlap` pixels with their
-    neighbours and are blended there: the device then needs the memory of one square.
+    neighbours (0: a quarter of the tile) and are blended there: the device then needs the memory
+    of one square.
 
     Example: load_image -> resize(width=128, height=128) -> vae_encode -> sample(denoise=0.6).
     """
@@ -102,8 +110,14 @@ def vae_encode(
         return latent
 
 
+@vae_encode.migrate(1)
+def _(params: dict[str, Any], inputs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    return {"overlap": 64, **params}, inputs  # which was the default
+
+
 @vae_encode.facts
 def _(p: Any, vae: Facts | None, image: Facts | None) -> Facts:
+    tile_fits(p.tile, p.overlap, vae)
     if image is not None:
         size_fits(image.width, image.height, vae)
     factor = vae.factor if vae is not None else None
@@ -128,21 +142,28 @@ def _(p: Any, vae: Facts | None, image: Facts | None) -> int:
     return (vae.pixel_bytes or 0) * min(image.width or 0, side) * min(image.height or 0, side)
 
 
-@node(category="Latent", title="VAE decode", lane="device", aliases=("latent to image",))
+@node(
+    category="Latent",
+    title="VAE decode",
+    lane="device",
+    version=2,
+    aliases=("latent to image",),
+)
 def vae_decode(
     ctx: Context,
     vae: VAE,
     latent: Latent,
     tile: TileSize = 0,
-    overlap: Overlap = 64,
+    overlap: Overlap = 0,
     wide: bool = False,
 ) -> Image:
     """Decode latents into pictures, one after the other, in sRGB and clipped to 0..1.
 
     The VAE must speak the latent's space. `tile` above 0 decodes in squares of that many pixels,
-    which share `overlap` pixels with their neighbours and are blended there. The device then needs
-    the memory of one square, and colours stay those of the whole, since all squares are normed
-    together. `wide` keeps values below 0 and above 1 that a grading may bring back.
+    which share `overlap` pixels with their neighbours (0: a quarter of the tile) and are blended
+    there. The device then needs the memory of one square, and colours stay those of the whole,
+    since all squares are normed together. `wide` keeps values below 0 and above 1 that a grading
+    may bring back.
 
     Example: sample -> vae_decode -> save_image.
     """
@@ -158,9 +179,15 @@ def vae_decode(
         return image
 
 
+@vae_decode.migrate(1)
+def _(params: dict[str, Any], inputs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    return {"overlap": 64, **params}, inputs  # which was the default
+
+
 @vae_decode.facts
 def _(p: Any, vae: Facts | None, latent: Facts | None) -> Facts:
     same_latent_space(latent, vae)
+    tile_fits(p.tile, p.overlap, vae)
     factor = vae.factor if vae is not None else None
     return facts_of(
         "Image",

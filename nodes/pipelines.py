@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 
-from backend.catalog.errors import CatalogError
-from backend.catalog.folder import read_folder
+from backend.catalog.source import check_folder, open_beside
 from backend.models.explain import explained
-from backend.models.pipelines.reference import PREFIX, pipeline_name, pipeline_reference
+from backend.models.pipelines.reference import (
+    PREFIX,
+    check_pipeline,
+    pipeline_name,
+    pipeline_reference,
+)
 from backend.sdk import (
     Audio,
     Context,
@@ -40,27 +44,37 @@ class VideoAndSound(NamedTuple):
 
 
 @node(category="Model", aliases=("diffusers", "checkpoint", "whole", "any model"))
-def load_pipeline(ctx: Context, model: ModelRef = "") -> Model:
+def load_pipeline(
+    ctx: Context, model: ModelRef = "", denoiser: ModelRef = "", vae: ModelRef = ""
+) -> Model:
     """Name a model that runs whole, as any pipeline of diffusers: HiDream, SVD, ACE-Step...
 
     `model` is a folder in the diffusers layout (the one that holds `model_index.json`). Nothing is
     loaded yet. Such a model goes into Pipeline image, edit, video or audio, and nowhere else: it
     takes no samplers, guidance or patches of Weft. Where Load model knows the model, prefer that.
 
+    `denoiser` and `vae` are single files, safetensors or GGUF, in their authors' naming or in that
+    of diffusers. They take the place of the folder's own transformer or UNet, and VAE, whose
+    weights it need not have; their configs must be the folder's.
+
     Example: load_pipeline(model="models/HiDream-I1-Full") -> pipeline_image(prompt="a red kite").
     """
+    files = {"denoiser": denoiser, "vae": vae}
     with explained():
-        return pipeline_reference(read_folder(ctx.model_folder(model)))
+        given = {name: ctx.model_folder(file) for name, file in files.items() if file}
+        return pipeline_reference(open_beside(ctx.model_folder(model), given))
 
 
 @load_pipeline.facts
 def _(p: Any) -> Facts:
-    try:
-        folder = p.lookup.model(p.model) if p.lookup is not None and p.model else None
-    except CatalogError:
-        folder = None
+    files = {name: file for name in ("denoiser", "vae") if (file := getattr(p, name))}
+    known = p.lookup is not None and p.model
+    folder = p.lookup.model(p.model, files) if known else None
     if folder is None:
         return facts_of("Model")
+    with explained():
+        check_folder(folder.path)
+        check_pipeline(folder)
     return facts_of(
         "Model",
         family=PREFIX + folder.pipeline,
@@ -87,6 +101,7 @@ def pipeline_arguments(ctx: Context, model: Model) -> str:
 
 @pipeline_arguments.facts
 def _(p: Any, model: Facts | None) -> Facts:
+    _whole(model)
     return facts_of("Text")
 
 

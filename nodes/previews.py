@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from backend.models.agree import runs_in_steps
 from backend.models.explain import explained
 from backend.models.family import describe
 from backend.models.tiny_decoder import read_layout
@@ -36,4 +37,5 @@ def preview_decoder(ctx: Context, model: Model, file: FilePath = "") -> Model:
 
 @preview_decoder.facts
 def _(p: Any, model: Facts | None) -> Facts:
+    runs_in_steps(model)
     return model or facts_of("Model")

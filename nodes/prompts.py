@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from backend.diffusion.phases import join, mix, over, zeros
 from backend.graph.prompts import Prompt, Words, check_characters, read_prompt
-from backend.models.encode import coder
+from backend.models.encode import check_prompt, coder
 from backend.models.explain import explained
 from backend.models.token_view import token_view as view_of
 from backend.sdk import (
@@ -96,8 +96,9 @@ def concat_conditions(ctx: Context, *conditions: Conditioning) -> Conditioning:
 
 @token_view.facts
 def _(p: Any, text_encoder: Facts | None) -> Facts:
-    if p.text is not None and p.syntax == "weights":
-        read_prompt(p.text).phases()
+    if p.text is not None and p.syntax is not None:
+        with explained():
+            check_prompt(p.text, p.syntax)
     return facts_of("Text")
 
 

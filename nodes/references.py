@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend.models import reference
+from backend.models.agree import size_fits
 from backend.models.explain import explained
 from backend.models.family import SeeingFamily, describe, family_of
 from backend.sdk import (
@@ -90,6 +91,8 @@ def encode_edit_text(
 def _(
     p: Any, text_encoder: Facts | None, vae: Facts | None, images: Sequence[Facts | None] = ()
 ) -> Facts:
+    for image in images:
+        _takes(vae, image)
     return facts_of("Conditioning", space=text_encoder and text_encoder.space, count=1)
 
 
@@ -102,12 +105,19 @@ def _(
 
 @reference_image.facts
 def _(p: Any, conditioning: Facts | None, vae: Facts | None, image: Facts | None) -> Facts:
+    _takes(vae, image)
     return conditioning or facts_of("Conditioning")
 
 
 @reference_image.peak
 def _(p: Any, conditioning: Facts | None, vae: Facts | None, image: Facts | None) -> int:
     return _coding(vae, image)
+
+
+def _takes(vae: Facts | None, image: Facts | None) -> None:
+    """Refuse a picture whose sides the VAE cannot take, while the graph is edited."""
+    if image is not None:
+        size_fits(image.width, image.height, vae)
 
 
 def _coding(vae: Facts | None, image: Facts | None) -> int:

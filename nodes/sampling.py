@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from backend.diffusion.mix import semantic_mix as mix_layout
 from backend.diffusion.schedule import schedule_kinds
 from backend.diffusion.solver import solver_kinds
-from backend.models.agree import same_latent_space, same_text_space
+from backend.models.agree import runs_in_steps, same_latent_space, same_text_space
 from backend.models.explain import explained
 from backend.models.family import describe
-from backend.models.pipelines.reference import whole_sentence
 from backend.models.run import denoise as run_sampler
 from backend.models.run import find_noise
 from backend.sdk import (
@@ -26,7 +25,6 @@ from backend.sdk import (
     Schedule,
     SeedParam,
     Solver,
-    UserError,
     facts_of,
     node,
 )
@@ -226,8 +224,7 @@ def _(
     latent: Facts | None,
     negative: Facts | None = None,
 ) -> Facts:
-    if model is not None and (said := whole_sentence(model.family or "")):
-        raise UserError(said)
+    runs_in_steps(model)
     same_latent_space(latent, model)
     same_text_space(model, (positive, negative))
     return _sampled(latent)

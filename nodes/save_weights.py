@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from backend.media.metadata import dump_provenance
+from backend.models.agree import runs_in_steps
 from backend.models.experts import experts_of
 from backend.models.explain import explained
 from backend.models.export import merge, metadata_of, write_network
@@ -52,7 +53,8 @@ def save_model_part(
         merged = merge(chosen, ctx.load)
 
         def write(path: Path, provenance: Mapping[str, Any]) -> None:
-            said = metadata_of(chosen, merged, title, dump_provenance(provenance))
+            told = dump_provenance(provenance) if provenance else ""
+            said = metadata_of(chosen, merged, title, told)
             write_network(path, merged, precision, said, ctx.progress)
 
         ctx.save(name, ".safetensors", write, overwrite=overwrite)
@@ -61,4 +63,5 @@ def save_model_part(
 
 @save_model_part.facts
 def _(p: Any, model: Facts | None) -> Facts:
+    runs_in_steps(model)
     return model or facts_of("Model")

@@ -43,14 +43,19 @@ def set_size_condition(
     }  # fmt: skip
     sides = {"original": (original_width, original_height), "target": (target_width, target_height)}
     for name, (width, height) in sides.items():
-        if (width == 0) != (height == 0):
-            raise UserError(
-                f"The {name} size is {width}x{height}. Give both its sides, or leave both at 0 "
-                "for the size of the run."
-            )
+        _check_sides(name, width, height)
         if width:
             given |= {f"{name}_width": width, f"{name}_height": height}
     return _told(conditioning, given)
+
+
+def _check_sides(name: str, width: int | None, height: int | None) -> None:
+    """Refuse a size with one side alone; None is a side that is not known yet."""
+    if width is not None and height is not None and (width == 0) != (height == 0):
+        raise UserError(
+            f"The {name} size is {width}x{height}. Give both its sides, or leave both at 0 for the "
+            "size of the run."
+        )
 
 
 def _told(conditioning: Conditioning, given: Mapping[str, float]) -> Conditioning:
@@ -66,4 +71,6 @@ def _told(conditioning: Conditioning, given: Mapping[str, float]) -> Conditionin
 
 @set_size_condition.facts
 def _(p: Any, conditioning: Facts | None) -> Facts:
+    _check_sides("original", p.original_width, p.original_height)
+    _check_sides("target", p.target_width, p.target_height)
     return conditioning or facts_of("Conditioning")

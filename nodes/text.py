@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from backend.graph.patterns import MAX_MATCHES, compile_pattern
 from backend.graph.templates import parse_template
-from backend.media.metadata import dump_provenance
-from backend.media.outputs import sidecar_of
+from backend.media.metadata import write_sidecar
 from backend.sdk import (
     Context,
     Facts,
@@ -274,7 +273,7 @@ def save_text(
         )
 
     def write(path: Path, provenance: Mapping[str, Any]) -> None:
-        sidecar_of(path).write_text(dump_provenance(provenance), encoding="utf-8")
+        write_sidecar(path, provenance)
         path.write_bytes(data)
 
     ctx.save(name, ".txt", write, overwrite=overwrite)

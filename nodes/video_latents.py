@@ -7,7 +7,13 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from backend.models.agree import same_latent_space
+from backend.models.agree import (
+    frames_fit,
+    runs_in_steps,
+    same_latent_space,
+    size_fits,
+    tile_fits,
+)
 from backend.models.explain import explained
 from backend.models.family import describe, video_family_of
 from backend.models.preview import learn_video, learning
@@ -37,7 +43,7 @@ def empty_video_latent(
     model: Model,
     width: Side = 0,
     height: Side = 0,
-    frames: Annotated[int, Range(0, 10_000, 4)] = 0,
+    frames: Annotated[int, Range(0, 10_000, 1)] = 0,
     count: Annotated[int, Range(1, 64, 1)] = 1,
 ) -> Latent:
     """Make an empty latent for new videos of a model.
@@ -64,7 +70,10 @@ def _(p: Any, model: Facts | None) -> Facts:
     known = facts_of("Latent", count=p.count, noise=0.0, masked=False)
     if model is None:
         return known
+    runs_in_steps(model)
     _makes_videos(model)
+    size_fits(p.width, p.height, model)
+    frames_fit(p.frames, model)
     factor, step = model.factor, model.frame_factor
     return known.but(
         space=model.space,
@@ -76,7 +85,13 @@ def _(p: Any, model: Facts | None) -> Facts:
     )
 
 
-@node(category="Latent", title="VAE encode video", lane="device", aliases=("video to latent",))
+@node(
+    category="Latent",
+    title="VAE encode video",
+    lane="device",
+    version=2,
+    aliases=("video to latent",),
+)
 def vae_encode_video(
     ctx: Context,
     vae: VAE,
@@ -84,7 +99,7 @@ def vae_encode_video(
     posterior: Literal["mean", "sample"] = "mean",
     seed: SeedParam = 0,
     tile: TileSize = 0,
-    overlap: Overlap = 64,
+    overlap: Overlap = 0,
 ) -> Latent:
     """Encode a video into the latent of a video VAE, a few frames at a time.
 
@@ -93,7 +108,8 @@ def vae_encode_video(
     the frames 1 more than a multiple (1, 5, 9 ... for Wan).
 
     `tile` above 0 encodes in squares of that many pixels, which share `overlap` pixels with their
-    neighbours and are blended there: the device then needs the memory of one square.
+    neighbours (0: a quarter of the tile) and are blended there: the device then needs the memory
+    of one square.
 
     Example: load_frames -> vae_encode_video -> sample(denoise=0.6) -> vae_decode_video changes a
     video by a text.
@@ -106,9 +122,18 @@ def vae_encode_video(
         return latent
 
 
+@vae_encode_video.migrate(1)
+def _(params: dict[str, Any], inputs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    return {"overlap": 64, **params}, inputs  # which was the default
+
+
 @vae_encode_video.facts
 def _(p: Any, vae: Facts | None, video: Facts | None) -> Facts:
     _makes_videos(vae)
+    tile_fits(p.tile, p.overlap, vae)
+    if video is not None:
+        size_fits(video.width, video.height, vae)
+        frames_fit(video.frames, vae)
     factor = vae.factor if vae is not None else None
     return facts_of(
         "Latent",
@@ -132,7 +157,13 @@ def _(p: Any, vae: Facts | None, video: Facts | None) -> int:
     return (vae.pixel_bytes or 0) * min(video.width or 0, side) * min(video.height or 0, side)
 
 
-@node(category="Latent", title="VAE decode video", lane="device", aliases=("latent to video",))
+@node(
+    category="Latent",
+    title="VAE decode video",
+    lane="device",
+    version=2,
+    aliases=("latent to video",),
+)
 def vae_decode_video(
     ctx: Context,
     vae: VAE,
@@ -140,14 +171,15 @@ def vae_decode_video(
     rate: Annotated[float, Range(0, 1000, 1)] = 0.0,
     depth: Literal["8", "16", "float"] = "16",
     tile: TileSize = 0,
-    overlap: Overlap = 64,
+    overlap: Overlap = 0,
 ) -> list[Video]:
     """Decode latents into videos, one for each of the batch, a few frames at a time.
 
     The VAE must speak the latent's space. `rate` is in frames per second; 0 takes the model's own
     (16 for Wan 2.1, 24 for Wan 2.2 5B). The frames go to a file in the cache folder with `depth`
     bits a channel. `tile` above 0 decodes in squares of that many pixels, which share `overlap`
-    pixels with their neighbours and are blended there: the device then needs the memory of one.
+    pixels with their neighbours (0: a quarter of the tile) and are blended there: the device then
+    needs the memory of one.
 
     Example: sample -> vae_decode_video -> save_video_frames.
     """
@@ -177,10 +209,16 @@ def vae_decode_video(
     return [ctx.spool(watched(index), speed, depth) for index in range(latent.count)]
 
 
+@vae_decode_video.migrate(1)
+def _(params: dict[str, Any], inputs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    return {"overlap": 64, **params}, inputs  # which was the default
+
+
 @vae_decode_video.facts
 def _(p: Any, vae: Facts | None, latent: Facts | None) -> Facts:
     same_latent_space(latent, vae)
     _makes_videos(vae)
+    tile_fits(p.tile, p.overlap, vae)
     factor = vae.factor if vae is not None else None
     step = vae.frame_factor if vae is not None else None
     frames = 1 + (latent.frames - 1) * step if latent and latent.frames and step else None

@@ -13,7 +13,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -143,8 +143,10 @@ class ModelFolder:
         return sum(c.nbytes for c in self.components.values())
 
 
-def read_folder(path: Path) -> ModelFolder:
+def read_folder(path: Path, without: Container[str] = ()) -> ModelFolder:
     """Describe the model folder at ``path`` from its index, configs and headers.
+
+    Components in ``without`` are described by their configs alone; their weights lie elsewhere.
 
     Raises:
         CatalogError: the folder or one of its files is missing, broken, cut short or a pickle.
@@ -155,8 +157,8 @@ def read_folder(path: Path) -> ModelFolder:
         if (path / "config.json").is_file() and "architectures" in read_json(path / "config.json"):
             return _transformers_folder(path)
         raise CatalogError(
-            f"{path} has no model_index.json, so it is not a diffusers model folder. Choose the "
-            "folder that holds model_index.json and a sub-folder per component."
+            f"{path} has no model_index.json, as a diffusers model has, and no config.json with "
+            "architectures, as a language model has. Choose the folder that holds one of them."
         )
     index = read_json(path / "model_index.json")
     named = {
@@ -169,9 +171,11 @@ def read_folder(path: Path) -> ModelFolder:
             f"{path / 'model_index.json'} names no component. Get the model folder again."
         )
     components = {
-        name: _component(path, name, library, kind)
+        name: settings_component(path / name, name, library, kind)
+        if name in without
+        else _component(path, name, library, kind)
         for name, (library, kind) in named.items()
-        if name not in BESIDE or (path / name).is_dir()
+        if not (name in BESIDE or kind.endswith("Scheduler")) or os.path.isdir(path / name)
     }
     settings = {
         name: value
@@ -280,6 +284,9 @@ def _component(root: Path, name: str, library: str, kind: str) -> Component:
         return _plain(root, name, library, kind, _settings_files(place, kind), config)
     if "Scheduler" in kind:
         settings = place / "scheduler_config.json"
+        return _plain(root, name, library, kind, [settings], read_json(settings))
+    if kind.endswith("Guidance"):
+        settings = place / "guider_config.json"
         return _plain(root, name, library, kind, [settings], read_json(settings))
     settings = place / "config.json"
     config = read_json(settings)

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 import blake3
 
+from backend.catalog.disguise import LOOKED_AT, told
 from backend.catalog.errors import CatalogError
 from backend.catalog.header import TensorInfo
 
@@ -190,7 +191,9 @@ class _Reader:
 
 def _read(reader: _Reader, path: Path, size: int) -> GgufHeader:
     if size < 24 or reader.take(4) != MAGIC:
-        raise CatalogError(f"{path} is no GGUF file, or is cut short. Get the file again.")
+        with path.open("rb") as file:
+            other = told(path, file.read(LOOKED_AT), "GGUF")
+        raise CatalogError(other or f"{path} is no GGUF file, or is cut short. Get the file again.")
     version = reader.number(_U32)
     if version not in VERSIONS:
         swapped = int.from_bytes(version.to_bytes(4, "little"), "big") in VERSIONS
@@ -260,10 +263,9 @@ def _tensor(reader: _Reader, path: Path) -> tuple[int, str, TensorInfo]:
     if kind not in BLOCKS:
         raise _lying(path, f"tensor {name!r} has the unknown type {kind}")
     dtype, block, nbytes = BLOCKS[kind]
-    if (shape[0] if shape else 1) % block:
-        raise _lying(
-            path, f"tensor {name!r} of row length {shape[0]} is no whole blocks of {dtype}"
-        )
+    row = shape[0] if shape else 1
+    if row % block:
+        raise _lying(path, f"tensor {name!r} of row length {row} is no whole blocks of {dtype}")
     return offset, name, TensorInfo(dtype, shape[::-1], prod(shape) // block * nbytes)
 
 

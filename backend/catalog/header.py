@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import blake3
 import msgspec
 
+from backend.catalog.disguise import LOOKED_AT, told
 from backend.catalog.errors import CatalogError
 
 MAX_HEADER = 64 * 2**20
@@ -26,7 +27,6 @@ MAX_DIMS = 16
 """Dimensions that a tensor may have."""
 SHOWN = 80
 """Characters of a name that a sentence shows."""
-LFS = b"version https://git-lfs"
 
 ITEM_BITS: Mapping[str, int] = MappingProxyType(
     {
@@ -58,18 +58,16 @@ def read_header(path: Path) -> Header:
     """Read and check one safetensors header; no tensor byte is read.
 
     Raises:
-        CatalogError: the file is missing, cut short, or its header does not describe its bytes.
+        CatalogError: the file is missing, cut short or something else, or its header does not
+            describe its bytes.
     """
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(len(LFS))
-            if start == LFS:
-                raise CatalogError(
-                    f"{path} is only the pointer that git leaves where a large file belongs. Fetch "
-                    "the file itself: git lfs pull."
-                )
+            start = file.read(LOOKED_AT)
             length = int.from_bytes(start[:8], "little")
+            if length > min(size - 8, MAX_HEADER) and (other := told(path, start, "safetensors")):
+                raise CatalogError(other)
             if size < 8 or length > size - 8:
                 raise CatalogError(
                     f"{path} is cut short: it is {size} bytes, less than its header alone. "

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import PICKLES
 from backend.catalog.web import CUT, Hub, asked, check_url
+from backend.values.filenames import is_reserved
 
 SUFFIXES = (".safetensors", ".gguf", ".json", ".txt", ".model", ".jinja")
 """What is got: weights that cannot run code, configs and tokenizers."""
@@ -54,7 +55,7 @@ def wanted(
             "with @REVISION."
         )
     repository, file, revision = f"{match[1]}/{match[2]}", match[3], match[4] or "main"
-    home = PurePosixPath(match[1], match[2])
+    home = PurePosixPath(*(f"_{n}" if is_reserved(n) else n for n in (match[1], match[2])))
     if file:
         target = home / safe_path(name or file, source)
         return (Wanted(_address(hub, repository, revision, file), target),)
@@ -102,6 +103,11 @@ def safe_path(path: str, source: str) -> PurePosixPath:
         bad = not part or part.startswith(".") or part.endswith((" ", ".")) or len(part) > 200
         if bad or any(ord(c) < 32 or c in '<>:"\\|?*\x7f' for c in part):
             raise CatalogError(f"{source}: {path[:200]!r} cannot be a file's name. Give --name.")
+        if is_reserved(part):
+            raise CatalogError(
+                f"{source}: Windows keeps the name {part!r} for a device. Give another with "
+                "--name, or choose files of a whole repository with --only."
+            )
     if path.lower().endswith(PICKLES):
         raise CatalogError(
             f"{source}: {parts[-1]} is a pickle, which can run code when it is read, so it is "

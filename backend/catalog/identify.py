@@ -16,6 +16,7 @@ import blake3
 import msgspec
 
 from backend.catalog.adapters import Targets, load_targets, read_embedding, read_lora
+from backend.catalog.disguise import is_pickle, pickle_sentence
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import PICKLES, ModelFolder
 from backend.catalog.gguf import read_gguf
@@ -75,11 +76,7 @@ def identify_file(path: Path, knowledge: Knowledge) -> tuple[Identity, str]:
         found = identify(gguf.tensors, knowledge, words, path.name, shapes=gguf.shapes)
         return found, gguf.digest
     if path.suffix.lower() in PICKLES or is_pickle(start):
-        raise CatalogError(
-            f"{path} is a pickle, which can run code when it is read, so it is refused. Get the "
-            "model as safetensors or GGUF, or load it in a throw-away environment with torch.load("
-            "file, weights_only=True) and save it with safetensors.torch.save_file."
-        )
+        raise CatalogError(pickle_sentence(path))
     header = read_header(path)
     return identify(header.tensors, knowledge, header.metadata, path.name), header.digest
 
@@ -325,13 +322,3 @@ def _beginning(path: Path) -> bytes:
         raise CatalogError(
             f"{path} cannot be read ({error.strerror}). Check that the file exists and may be read."
         ) from error
-
-
-def is_pickle(start: bytes) -> bool:
-    """A pickle of protocol 2 to 5, or a zip archive as torch.save writes it.
-
-    A safetensors file begins with the length of its header, whose upper bytes are zero.
-    """
-    zipped = start[:4] == b"PK\x03\x04"
-    pickled = start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
-    return (zipped or pickled) and (len(start) < 8 or any(start[4:8]))

@@ -1,8 +1,8 @@
 """The index: what scans have found, in one SQLite file, so that a second scan only looks at stats.
 
 A row is keyed by path; its ``stamp`` holds size and time of all its files, and as long as that is
-the same, so is the row. The index can be deleted at any time; only hashes must then be computed
-again.
+the same, so is the row. Rows below a place that is away, such as an unplugged disk, stay and say
+so. The index can be deleted at any time; only hashes must then be computed again.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.catalog.errors import CatalogError
 from backend.catalog.identity import Identity, from_plain, to_plain
 
+AWAY = "away"
+"""The fact that holds the places that are not there now, with a sentence on each."""
+STALE = "stale "
+"""Before the stamp of a row that is to be told anew as soon as its files are there again."""
 FORMAT = 1
 """Raised when the tables change; an index of another format is made anew."""
 
@@ -136,10 +140,20 @@ class Index:
         """Forget entries."""
         self._db.executemany("DELETE FROM models WHERE path = ?", [(path,) for path in paths])
 
+    def make_stale(self, paths: Iterable[str]) -> None:
+        """Have entries told anew when their files are there again; hashes are kept."""
+        self._db.executemany(
+            "UPDATE models SET stamp = ? || stamp WHERE path = ? AND substr(stamp, 1, ?) != ?",
+            [(STALE, path, len(STALE), STALE) for path in paths],
+        )
+
+    def away(self) -> dict[str, str]:
+        """The places that were not there at the last scan, with a sentence on each."""
+        return dict(json.loads(self.fact(AWAY) or "{}"))
+
     def entries(self) -> Iterator[Entry]:
         """Every entry, by path."""
-        for row in self._db.execute("SELECT * FROM models ORDER BY path"):
-            yield _entry(row)
+        yield from self._told("SELECT * FROM models ORDER BY path", ())
 
     def like(self, wanted: str, path: Path) -> Iterator[Entry]:
         """Every entry whose name holds what is wanted, that has it as a hash, or lies at a path."""
@@ -147,12 +161,11 @@ class Index:
             return
         # What is no text is in no row: a path that the shell gave need not be UTF-8.
         wanted, place = (s.encode("utf-8", "replace").decode() for s in (wanted, str(path)))
-        rows = self._db.execute(
+        yield from self._told(
             "SELECT * FROM models WHERE instr(name, ?1) > 0 OR path = ?2"
             " OR ?1 IN (fast, content, sha256) ORDER BY path",
             (wanted, place),
         )
-        yield from map(_entry, rows)
 
     def broken(self) -> int:
         """How many entries have a problem."""
@@ -161,8 +174,15 @@ class Index:
 
     def get(self, path: Path) -> Entry | None:
         """The entry of a path."""
-        row = self._db.execute("SELECT * FROM models WHERE path = ?", (str(path),)).fetchone()
-        return None if row is None else _entry(row)
+        return next(self._told("SELECT * FROM models WHERE path = ?", (str(path),)), None)
+
+    def _told(self, query: str, given: tuple[str, ...]) -> Iterator[Entry]:
+        """Rows as entries; of those below a place that is away, this is the problem."""
+        away = self.away()
+        for row in self._db.execute(query, given):
+            entry = _entry(row)
+            said = next((away[place] for place in away if below(str(entry.path), place)), "")
+            yield replace(entry, problem=said) if said else entry
 
     def keep_hash(self, entry: Entry, *, content: str = "", sha256: str = "") -> bool:
         """Keep hashes of an entry, if it has not changed meanwhile; whether that was so."""
@@ -188,6 +208,11 @@ class Index:
     def keep_fact(self, name: str, value: str) -> None:
         """Keep a fact about the index as a whole."""
         self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+
+def below(path: str, place: str) -> bool:
+    """Whether a path is a place, or lies below it."""
+    return path == place or path.startswith(place.rstrip(os.sep) + os.sep)
 
 
 @contextmanager

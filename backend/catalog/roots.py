@@ -10,30 +10,21 @@ A folder may be laid out as ComfyUI, InvokeAI or the Hugging Face cache do, or i
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import tempfile
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import platformdirs
 
 import backend
 from backend.catalog.errors import CatalogError
+from backend.settings import SettingError, cache_folder, data_folder, load, set_value
 
 COMFY = (
     "checkpoints", "diffusion_models", "unet", "text_encoders", "clip", "vae", "loras",
     "controlnet", "embeddings", "upscale_models",
 )  # fmt: skip
 """Folders by which ComfyUI's models folder is known."""
-
-_SECTION = re.compile(r"^\[models\][ \t]*(?:#.*)?$", re.MULTILINE)
-_STRING = r'"(?:[^"\\\n]|\\.)*"|' + r"'[^'\n]*'"
-_ENTRY = re.compile(rf"^folders[ \t]*=[ \t]*\[(?:{_STRING}|[^\]\"'])*\]", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -45,8 +36,13 @@ class Root:
 
 
 def own_folder() -> Path:
-    """Where ``weft models get`` puts models."""
-    return Path(platformdirs.user_data_dir("weft", appauthor=False)) / "models"
+    """Where ``weft models get`` puts models.
+
+    Raises:
+        CatalogError: the settings are broken.
+    """
+    with _sentences():
+        return data_folder() / "models"
 
 
 def shipped_folder() -> Path:
@@ -54,25 +50,26 @@ def shipped_folder() -> Path:
     return Path(backend.__file__).resolve().parent.parent / "resources" / "models"
 
 
-def settings_file() -> Path:
-    """The user's settings."""
-    return Path(platformdirs.user_config_dir("weft", appauthor=False)) / "settings.toml"
-
-
 def index_file() -> Path:
-    """The index of what scans have found; it can be deleted at any time."""
-    return Path(platformdirs.user_cache_dir("weft", appauthor=False)) / "models.sqlite"
+    """The index of what scans have found; it can be deleted at any time.
+
+    Raises:
+        CatalogError: the settings are broken.
+    """
+    with _sentences():
+        return cache_folder() / "models.sqlite"
 
 
 def default_roots(settings: Path | None = None) -> tuple[Root, ...]:
-    """Every folder that is there: Weft's own first, then the user's, then the shipped ones.
+    """Weft's own folder first, then the user's, then the shipped ones. A folder of the user's need
+    not be there: its disk may be unplugged.
 
     Raises:
         CatalogError: the settings file is broken.
     """
-    folders = read_folders(settings_file() if settings is None else settings)
-    wanted = [own_folder(), *folders, shipped_folder()]
-    return tuple(dict.fromkeys(root_of(path) for path in wanted if path.is_dir()))
+    folders = read_folders(settings)
+    first, last = ([path] if path.is_dir() else [] for path in (own_folder(), shipped_folder()))
+    return tuple(dict.fromkeys(root_of(path) for path in [*first, *folders, *last]))
 
 
 def root_of(path: Path) -> Root:
@@ -91,21 +88,20 @@ def root_of(path: Path) -> Root:
     return Root(path)
 
 
-def read_folders(settings: Path) -> tuple[Path, ...]:
-    """The user's folders in a settings file; none where there is no file.
+def read_folders(settings: Path | None = None) -> tuple[Path, ...]:
+    """The user's folders: those in a settings file, or without one all that are set.
 
     Raises:
-        CatalogError: the file is no TOML, or its entry is no list of absolute paths.
+        CatalogError: the settings are broken, or one is no absolute path.
     """
-    value = _load(settings).get("models", {})
-    folders = value.get("folders", []) if isinstance(value, dict) else None
-    if not isinstance(folders, list) or not all(isinstance(f, str) for f in folders):
-        raise CatalogError(f"{settings}: [models] folders should be a list of paths. Correct it.")
-    found = tuple(Path(folder).expanduser() for folder in folders)
+    with _sentences():
+        loaded = load() if settings is None else load(settings, environ={})
+    found = tuple(Path(folder).expanduser() for folder in loaded.settings.models.folders)
     for folder in found:
         if not folder.is_absolute():
             raise CatalogError(
-                f"{settings}: the models folder {str(folder)!r} is no absolute path. Correct it."
+                f"{loaded.origins['models.folders']}: the models folder {str(folder)!r} is no "
+                "absolute path. Correct it."
             )
     return found
 
@@ -116,65 +112,19 @@ def write_folders(settings: Path, folders: Sequence[Path]) -> None:
     Raises:
         CatalogError: the file is broken, written in a way that cannot be edited, or unwritable.
     """
-    settings = settings.resolve()  # where it is a link, what it leads to is written
-    before = _load(settings)
     for folder in folders:
         if not str(folder).isprintable():
             raise CatalogError(f"{str(folder)!r} has letters that cannot be written. Rename it.")
-    listed = [str(folder) for folder in folders]
-    line = "folders = [" + ", ".join(json.dumps(each, ensure_ascii=False) for each in listed) + "]"
-    text = settings.read_text(encoding="utf-8") if settings.is_file() else ""
-    text = _edited(text, line)
-    section = before.get("models", {})
-    wanted = {**before, "models": {**section, "folders": listed}}
+    with _sentences():
+        set_value(settings, "models.folders", [str(folder) for folder in folders])
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
     try:
-        good = tomllib.loads(text) == wanted
-    except tomllib.TOMLDecodeError:
-        good = False
-    if not good:
-        raise CatalogError(
-            f"{settings} is written in a way that cannot be edited here. Put this under [models] "
-            f"by hand: {line}"
-        )
-    _write(settings, text)
-
-
-def _edited(text: str, line: str) -> str:
-    section = _SECTION.search(text)
-    if section is None:
-        gap = "" if not text or text.endswith("\n\n") else "\n" if text.endswith("\n") else "\n\n"
-        return f"{text}{gap}[models]\n{line}\n"
-    following = re.search(r"^\[", text[section.end() :], re.MULTILINE)
-    end = section.end() + following.start() if following else len(text)
-    body = text[section.end() : end]
-    entry = _ENTRY.search(body)
-    if entry:
-        body = body[: entry.start()] + line + body[entry.end() :]
-    else:
-        body = f"\n{line}{body or chr(10)}"
-    return text[: section.end()] + body + text[end:]
-
-
-def _load(settings: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise CatalogError(f"{settings} cannot be read ({error}). Correct the file.") from error
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise CatalogError(f"{path} cannot be written ({error.strerror}).") from error
+        yield
+    except SettingError as error:
+        raise CatalogError(str(error)) from error
 
 
 def _is_hub(path: Path) -> bool:

@@ -1,4 +1,8 @@
-"""Scanning: walking over all roots, identifying what is new, forgetting what has gone."""
+"""Scanning: walking over all roots, identifying what is new, forgetting what has gone.
+
+What lies on a disk that is unplugged, or in a folder that cannot be looked into, has not gone: it
+is kept, with a sentence instead of what it is good for, and comes back with its hashes.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +23,7 @@ from backend.catalog.folder import read_folder
 from backend.catalog.header import TensorInfo, read_header
 from backend.catalog.identify import Knowledge, identify, identify_file, identify_folder
 from backend.catalog.identity import Identity
-from backend.catalog.index import Entry, Index
+from backend.catalog.index import AWAY, STALE, Entry, Index, below
 from backend.catalog.roots import Root
 from backend.catalog.walk import Seen, Walk, stamp_of
 
@@ -27,6 +32,8 @@ BATCH = 256
 CHUNK = 1 << 22
 LONGEST = 2000
 """Characters of a sentence that is kept."""
+DEVICES = "devices"
+"""The fact that holds which device each root lay on when it was last there."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -34,7 +41,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Scanned:
     """What a scan did: how many models are new or changed, as before, gone, and unusable.
 
-    ``troubles`` are sentences on folders and names that could not be looked at.
+    ``away`` are kept though they are not there now. ``troubles`` are sentences on folders and names
+    that could not be looked at.
     """
 
     new: int
@@ -43,6 +51,7 @@ class Scanned:
     broken: int
     seconds: float
     troubles: tuple[str, ...]
+    away: int = 0
 
 
 def scan(
@@ -59,13 +68,8 @@ def scan(
     digest = knowledge.digest
     before = index.stamps()
     known = before if index.fact("knowledge") == digest else {}
-    found: dict[str, Seen] = {}
-    troubles: list[str] = []
-    for root in roots:
-        walk = Walk(root)
-        for seen in walk.models():
-            found.setdefault(seen.path, seen)
-        troubles += walk.troubles
+    roots = tuple(roots)
+    found, places, troubles = _walked(roots, index)
     fresh = [seen for seen in found.values() if known.get(seen.path) != seen.stamp]
     for number in range(0, len(fresh), BATCH):
         part = fresh[number : number + BATCH]
@@ -74,14 +78,76 @@ def scan(
             index.put(batch)
         if progress is not None:
             progress(number + len(batch))
-    gone = before.keys() - found.keys()
+    missing = before.keys() - found.keys()
+    kept = {path: next((p for p in places if below(path, p)), "") for path in missing}
+    gone = [path for path in missing if not kept[path]]
+    counts = Counter(place for place in kept.values() if place)
     with index.changes():
         index.drop(gone)
+        if not known:
+            index.make_stale(path for path in missing if kept[path])
+        index.keep_fact(AWAY, json.dumps({place: places[place] for place in counts}))
+        index.keep_fact(DEVICES, json.dumps(_devices(roots, index, places)))
         index.keep_fact("knowledge", digest)
+    troubles += [f"{places[place]} Models kept: {n}." for place, n in counts.items()]
     return Scanned(
         len(fresh), len(found) - len(fresh), len(gone), index.broken(),
-        time.perf_counter() - start, tuple(troubles),
+        time.perf_counter() - start, tuple(troubles), counts.total(),
     )  # fmt: skip
+
+
+def _walked(
+    roots: Sequence[Root], index: Index
+) -> tuple[dict[str, Seen], dict[str, str], list[str]]:
+    """The models below all roots, the places that are away with a sentence on each, and troubles
+    with names that no file should have."""
+    found: dict[str, Seen] = {}
+    places: dict[str, str] = {}
+    troubles: list[str] = []
+    for root in roots:
+        if _is_away(root.path, index):
+            places[str(root.path)] = (
+                f"{root.path} is not there now. Connect its disk and scan again, or take the "
+                f"folder out with `weft models add --remove {root.path}`."
+            )
+            continue
+        walk = Walk(root)
+        for seen in walk.models():
+            found.setdefault(seen.path, seen)
+        places |= walk.closed
+        troubles += walk.troubles
+    return found, places, troubles
+
+
+def _is_away(root: Path, index: Index) -> bool:
+    """Whether a root's disk is not there: no folder, or an empty one on another device, where a
+    disk was mounted before."""
+    try:
+        with os.scandir(root) as entries:
+            if next(entries, None) is not None:
+                return False
+        now = os.stat(root).st_dev
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # which the walk tells
+    then = [device for place, device in _known_devices(index).items() if below(place, str(root))]
+    return bool(then) and now not in then
+
+
+def _known_devices(index: Index) -> dict[str, int]:
+    return dict(json.loads(index.fact(DEVICES) or "{}"))
+
+
+def _devices(roots: Sequence[Root], index: Index, away: Container[str]) -> dict[str, int]:
+    """Which device each root lies on, or lay on when it was last there."""
+    there = [root.path for root in roots if str(root.path) not in away]
+    before = {
+        place: device
+        for place, device in _known_devices(index).items()
+        if any(below(place, str(root.path)) for root in roots if str(root.path) in away)
+    }
+    return before | {str(path): path.stat().st_dev for path in there if path.is_dir()}
 
 
 def examine(seen: Seen, knowledge: Knowledge) -> Entry:
@@ -144,7 +210,8 @@ def find(index: Index, wanted: str) -> list[Entry]:
 
 def _keeping(entry: Entry, index: Index, before: Mapping[str, str]) -> Entry:
     """With the hashes of the same contents that the index has already."""
-    old = index.get(entry.path) if before.get(str(entry.path)) == entry.stamp else None
+    stamp = before.get(str(entry.path), "").removeprefix(STALE)
+    old = index.get(entry.path) if stamp == entry.stamp else None
     if old is None:
         return entry
     kept = {"content": old.content, "sha256": entry.sha256 or old.sha256}

@@ -9,6 +9,7 @@ from backend.catalog.index import opened
 from backend.catalog.roots import index_file
 from backend.catalog.scan import find
 from backend.catalog.suggest import Wish, missing, suggest
+from backend.catalog.walk import stamp_of
 
 
 def by_name(name: str, index: Path | None = None) -> Path | None:
@@ -37,6 +38,23 @@ def by_name(name: str, index: Path | None = None) -> Path | None:
             "scan"
         )
     return found[0].path
+
+
+def content_hash(path: Path, index: Path | None = None) -> str:
+    """The full hash of a model as ``weft models verify`` took it; empty where it did not, or where
+    the model has changed since."""
+    place = index or index_file()
+    if not place.is_file():
+        return ""
+    try:
+        with opened(place) as open_index:
+            entry = open_index.get(path)
+        if entry is None or not entry.content:
+            return ""
+        home = entry.path if entry.path.is_dir() else entry.path.parent
+        return entry.content if stamp_of(home, entry.files) == entry.stamp else ""
+    except (CatalogError, OSError):
+        return ""  # the index may be deleted at any time, and its word is only the better one
 
 
 def instead_of(name: str, index: Path | None = None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -36,6 +36,7 @@ from backend.catalog.pack import Pack, Part, load_book, make_book, packs_folder,
 from backend.catalog.roots import own_folder
 
 ENDINGS = (".safetensors", ".gguf")
+DENOISERS = ("transformer", "unet")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ def read_source(source: str) -> ModelFolder:
     if not source.startswith("{"):
         return read_folder(Path(source))
     said = json.loads(source)
+    if "folder" in said:
+        files = {name: Path(file) for name, file in said["files"].items()}
+        return open_beside(Path(said["folder"]), files)
     parts = {
         name: Bare(Path(file), form, prefix) for name, (file, form, prefix) in said["parts"].items()
     }
@@ -71,6 +75,62 @@ def open_model(path: Path) -> ModelFolder:
         CatalogError: it is broken, or it is not known what it is.
     """
     return open_files([path]) if path.is_file() else read_folder(path)
+
+
+def open_beside(path: Path, files: Mapping[str, Path]) -> ModelFolder:
+    """A model folder, some of whose components have their weights in files that lie elsewhere.
+
+    ``files`` are by the names of components; ``denoiser`` is the transformer or the UNet, whichever
+    the folder has. Of such a component the folder needs the config only.
+
+    Raises:
+        CatalogError: the folder or a file is broken, or they do not belong together.
+    """
+    check_folder(path)
+    if not files:
+        return read_folder(path)
+    index = read_json(path / "model_index.json")
+    parts = {_part_in(path, index, name): file for name, file in files.items()}
+    folder = read_folder(path, parts)
+    components = dict(folder.components)
+    for name, file in parts.items():
+        kind = components[name].library, components[name].kind
+        _check_kind(name, file)
+        components[name] = _weighed(path, name, kind, Bare(file, ""))
+    told = {name: str(file) for name, file in parts.items()}
+    said = json.dumps({"folder": str(path), "files": told}, sort_keys=True)
+    return replace(folder, components=MappingProxyType(components), files=said)
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a single file where a model's folder is needed.
+
+    Raises:
+        CatalogError: it is one.
+    """
+    if path.is_file():
+        raise CatalogError(
+            f"{path} is a single file, and what else its model needs (configs, tokenizers, text "
+            "encoders) Weft ships for its own families only. Name the model's folder in the "
+            "diffusers layout, and the file as its denoiser."
+        )
+
+
+def _part_in(path: Path, index: Mapping[str, Any], name: str) -> str:
+    """The component that a file is for."""
+    wanted = DENOISERS if name == "denoiser" else (name,)
+    found = next((each for each in wanted if isinstance(index.get(each), list)), "")
+    if not found:
+        there = ", ".join(each for each, entry in index.items() if isinstance(entry, list))
+        raise CatalogError(f"{path} has no {name} that a file could be for; it has {there[:200]}.")
+    return found
+
+
+def _check_kind(name: str, file: Path) -> None:
+    """Refuse a file that is told to be something else than a component of this name."""
+    found, _ = identify_file(file, shipped_knowledge())
+    if found.kind not in ("unknown", "checkpoint", "vae" if name == "vae" else "denoiser"):
+        raise CatalogError(f"{file} is no {name}. {found.sentence} Choose another file.")
 
 
 def open_files(paths: Sequence[Path], config: str = "", packs: Path | None = None) -> ModelFolder:

@@ -2,7 +2,8 @@
 
 What is found is a single weight file, the shards of one, or a diffusers folder. Links are not
 followed, for they may lead anywhere and twice to the same place; only in a Hugging Face cache,
-which consists of them, a link is followed to the blobs of its own repository.
+which consists of them, a link is followed to the blobs of its own repository, and in a diffusers
+folder one to a component that several models share.
 """
 
 from __future__ import annotations
@@ -39,10 +40,12 @@ class Seen:
 
 @dataclass
 class Walk:
-    """A walk over one root; ``troubles`` are sentences on folders that could not be looked into."""
+    """A walk over one root; ``troubles`` are sentences on what could not be looked at, and
+    ``closed`` are the folders among it, each with its sentence."""
 
     root: Root
     troubles: list[str] = field(default_factory=list)
+    closed: dict[str, str] = field(default_factory=dict)
 
     def models(self) -> Iterator[Seen]:
         """Every model below the root."""
@@ -106,12 +109,24 @@ class Walk:
                 if entry.is_dir(follow_symlinks=False):
                     if not before and self._writable(entry):
                         waiting.append((entry.path, f"{entry.name}/"))
+                elif not before and entry.is_symlink() and entry.is_dir():
+                    facts += self._shared(entry)
                 elif entry.name.endswith(_BELOW) and (before or entry.name.endswith(".json")):
                     stat = self._stat(entry, blobs)
                     if stat is not None:
                         facts.append((before + entry.name, stat[0], stat[1]))
                         problem = problem or stat[2]
         return self._seen(place, "folder", facts, problem)
+
+    def _shared(self, component: os.DirEntry[str]) -> Iterator[tuple[str, int, int]]:
+        """The files of a component that is a link to another model's, as a loader reads them."""
+        for entry in self._listed(component.path) if self._writable(component) else ():
+            if entry.name.endswith(_BELOW) and self._writable(entry):
+                try:
+                    stat = entry.stat()
+                except OSError:  # a link to nothing, which reading the folder tells
+                    continue
+                yield f"{component.name}/{entry.name}", stat.st_size, stat.st_mtime_ns
 
     def _seen(self, path: str, kind: str, facts: list[tuple[str, int, int]], problem: str) -> Seen:
         facts.sort()
@@ -135,7 +150,9 @@ class Walk:
         except FileNotFoundError:
             return []
         except OSError as error:
-            self.troubles.append(f"{place} cannot be looked into ({error.strerror}).")
+            said = f"{place} cannot be looked into ({error.strerror}). See to it and scan again."
+            self.troubles.append(said)
+            self.closed[place] = said
             return []
 
     def _writable(self, entry: os.DirEntry[str]) -> bool:

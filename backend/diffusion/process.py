@@ -29,6 +29,8 @@ class Process:
     schedules that place levels themselves; ``None`` takes the first and last of the shifted grid.
     ``full`` says that a run without a picture begins with the path's whole variance, as if some
     picture were in it, and not with the noise's share of it alone.
+    ``rest`` is the level at which a run ends, and what noise is left there counts as picture: some
+    schedulers stop at the first trained level.
     ``handovers`` are the levels below which another expert takes over, descending; one network
     has none. ``patch`` cells a side are one token, for guidance that looks at tokens.
     """
@@ -39,6 +41,7 @@ class Process:
     shift: Shift = field(default_factory=Shift)
     ends: tuple[float, float] | None = None
     spacing: str = ""
+    rest: float = 0.0
     handovers: tuple[float, ...] = ()
     full: bool = True
     patch: int = 1

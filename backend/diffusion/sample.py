@@ -18,8 +18,9 @@ from backend.diffusion.noise import draw
 from backend.diffusion.paths import Estimate
 from backend.diffusion.process import Denoiser
 from backend.diffusion.registry import choose
-from backend.diffusion.schedule import cut, sigmas, table
+from backend.diffusion.schedule import NEAR, cut, sigmas, table
 from backend.diffusion.solver import Past, SolverKind, Step, solver_kinds
+from backend.diffusion.solvers.euler import EULER
 from backend.values import (
     Conditioning,
     Float32,
@@ -144,8 +145,7 @@ def invert(
     kind = choose(guidance_kinds(), guider.kind, "guidance").inverse or guider.kind
     model = GuidedModel(denoiser, replace(guider, kind=kind), latent.count, hooks.check, around)
     with torch.no_grad():
-        euler = solver_kinds()["euler"]
-        x = integrate(model, euler, levels, x, {}, (), hooks, last, whole, upward=True)
+        x = integrate(model, EULER, levels, x, {}, (), hooks, last, whole, upward=True)
     return latent.but(samples=_finite(x), sigma=levels[-1])
 
 
@@ -164,7 +164,8 @@ def integrate(
     """Take ``x`` through the noise levels, one solver step each, and every edit after each step.
 
     ``whole`` is the number of steps of the schedule before it was cut short, ``taken`` how many
-    of them lie before this run; ``upward`` the run goes from there back to the first.
+    of them lie before this run; ``upward`` the run goes from there back to the first. The step to
+    level 0 leads to where the model's process rests, which is taken for 0.
     """
     hooks = hooks or Hooks()
     steps = len(levels) - 1
@@ -173,8 +174,13 @@ def integrate(
     for index in range(steps):
         hooks.check()
         ask = model.at(max(taken - 1 - index, 0) if upward else taken + index, whole)
-        step = Step(x, levels[index], levels[index + 1], ask, model.path, past, params)
-        x, record = solver.advance(step)
+        sigma, target = levels[index], levels[index + 1]
+        last = target == 0
+        if last and sigma > model.rest * (1 - NEAR):
+            target = min(model.rest, sigma)
+        step = Step(x, sigma, target, ask, model.path, past, params, last)
+        # A step of no length moves nothing, and solvers of higher order divide by it.
+        x, record = (EULER.advance if target == sigma else solver.advance)(step)
         past = (record, *past)[: solver.memory]
         for edit in edits:
             x = edit(x, levels[index + 1], (whole - taken - index - 1) / whole)
@@ -196,7 +202,7 @@ class GuidedModel:
         check: Callable[[], None],
         around: Sequence[Around] = (),
     ) -> None:
-        self.path = denoiser.process.path
+        self.path, self.rest = denoiser.process.path, denoiser.process.rest
         self._denoiser = denoiser
         self._guider = guider
         self._count = count

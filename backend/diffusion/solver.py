@@ -35,6 +35,7 @@ class Step:
     """One step to take: from ``x`` at ``sigma`` to ``target``.
 
     ``past`` are earlier steps of this run, the latest first; at most ``SolverKind.memory`` of them.
+    ``last`` says that the schedule ends with it.
     """
 
     x: Tensor
@@ -44,6 +45,16 @@ class Step:
     path: Path
     past: tuple[Past, ...]
     params: Params
+    last: bool = False
+
+
+def slope(path: Path, estimate: Estimate, x: Tensor, sigma: float) -> Tensor:
+    """The path's slope at a point, from the estimate's trend and the noise that fits to it."""
+    if estimate.trend is estimate.x0:
+        return path.slope(estimate.x0, estimate.eps)
+    alpha, scale = path.scales(sigma)
+    eps = estimate.eps if scale == 0 else (x - alpha * estimate.trend) / scale
+    return path.slope(estimate.trend, eps)
 
 
 @dataclass(frozen=True)

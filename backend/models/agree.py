@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from backend.models.card import Geometry
 from backend.models.explain import explained
+from backend.models.pipelines.reference import whole_sentence
+from backend.models.tiling.tiles import Coding
 from backend.sdk import Facts, UserError
 
 
@@ -26,15 +28,66 @@ def same_latent_space(latent: Facts | None, other: Facts | None) -> None:
         )
 
 
+def runs_in_steps(*models: Facts | None) -> None:
+    """Refuse a model that runs whole, as a pipeline, where one is sampled step by step.
+
+    Raises:
+        UserError: one is known to; the sentence names the nodes that take it.
+    """
+    for model in models:
+        if model is not None and (said := whole_sentence(model.family or "")):
+            raise UserError(said)
+
+
 def size_fits(width: int | None, height: int | None, other: Facts | None) -> None:
-    """Refuse a size in pixels that a model or VAE cannot take, where both are known.
+    """Refuse a size in pixels that a model or VAE cannot take; 0 and None are sides not known.
 
     Raises:
         UserError: a side is no multiple of what it takes; the sentence names the nearest size.
     """
-    if width and height and other is not None and other.factor:
+    geometry = _geometry(other)
+    if geometry is None:
+        return
+    if width and height:
         with explained():
-            Geometry(other.channels or 1, other.factor, other.patch or 1).shape(width, height)
+            geometry.shape(width, height)
+    for name, side in (("width", width), ("height", height)):
+        if side and side % geometry.multiple:
+            near = max(1, round(side / geometry.multiple)) * geometry.multiple
+            raise UserError(
+                f"The {name} is {side} pixels, and this model makes multiples of "
+                f"{geometry.multiple}. The nearest is {near}."
+            )
+
+
+def frames_fit(frames: int | None, other: Facts | None) -> None:
+    """Refuse a number of frames that a video model or VAE cannot take, where both are known.
+
+    Raises:
+        UserError: it cannot; the sentence names the nearest numbers.
+    """
+    geometry = _geometry(other)
+    if frames and geometry is not None and geometry.frame_factor:
+        with explained():
+            geometry.shape(geometry.multiple, geometry.multiple, frames=frames)
+
+
+def tile_fits(tile: int | None, overlap: int | None, vae: Facts | None) -> None:
+    """Refuse tiles that are no larger than what they share, in pixels; 0 is no tiling.
+
+    Raises:
+        UserError: they are not; the sentence says what would do.
+    """
+    if tile and overlap is not None and vae is not None and vae.factor:
+        with explained():
+            Coding(tile, overlap).tiling(0, 0, vae.factor)
+
+
+def _geometry(known: Facts | None) -> Geometry | None:
+    """The geometry that facts tell of; None where they tell of none."""
+    if known is None or not known.factor:
+        return None
+    return Geometry(known.channels or 1, known.factor, known.patch or 1, known.frame_factor or 0)
 
 
 def same_text_space(model: Facts | None, conditionings: Iterable[Facts | None]) -> None:

@@ -49,8 +49,10 @@ class Geometry:
         if not self.frame_factor:
             return (count, self.channels, *plane)
         if frames < 1 or (frames - 1) % self.frame_factor:
+            below = 1 + max(frames - 1, 0) // self.frame_factor * self.frame_factor
             raise DiffusionError(
-                f"This model makes 1 + a multiple of {self.frame_factor} frames, not {frames}."
+                f"This model makes 1 + a multiple of {self.frame_factor} frames, not {frames}. The "
+                f"nearest are {below} and {below + self.frame_factor}."
             )
         return (count, self.channels, 1 + (frames - 1) // self.frame_factor, *plane)
 

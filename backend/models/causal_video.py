@@ -18,6 +18,12 @@ from backend.models.tiling.tiles import WHOLE, Coding, Tiling, join
 if TYPE_CHECKING:
     from torch import Tensor
 
+MEAN_21 = [
+    -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508,
+    0.4134, -0.0715, 0.5517, -0.3632, -0.1922, -0.9497, 0.2503, -0.2921,
+]  # fmt: skip
+"""The means by which the VAE of Wan 2.1 is known."""
+
 
 def decode_frames(
     net: Any, samples: Tensor, factor: int, device: str, coding: Coding = WHOLE

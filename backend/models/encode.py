@@ -10,7 +10,7 @@ import numpy as np
 
 from backend.diffusion.errors import DiffusionError
 from backend.diffusion.phases import MASK, in_turn, join
-from backend.graph.prompts import Chunk, Prompt, check_characters
+from backend.graph.prompts import Chunk, Prompt, check_characters, read_prompt
 from backend.models.family import Family, Load, family_of
 from backend.models.lora.text import text_patches
 from backend.models.tokens import TokenRow
@@ -99,6 +99,19 @@ def encode_plain(asked: Coder, text: str) -> Encoded:
         return Encoded(asked.encode(text), told(asked.rows(text), text))
 
 
+def check_prompt(text: str, syntax: str) -> None:
+    """Refuse a prompt that no encoder takes, as far as its text tells. Takes no tokenizer.
+
+    Raises:
+        DiffusionError: there are too many chunks.
+        PromptError: its syntax is wrong, or it has half of a character.
+    """
+    check_characters(text)
+    if syntax == "weights":
+        for _, chunks in read_prompt(text).phases():
+            _check_count(chunks)
+
+
 def pieces_of(asked: Coder, chunks: Sequence[Chunk]) -> list[Chunk]:
     """What chunks are encoded as.
 
@@ -108,12 +121,16 @@ def pieces_of(asked: Coder, chunks: Sequence[Chunk]) -> list[Chunk]:
     pieces: list[Chunk] = []
     for chunk in chunks:
         pieces += split(asked, chunk)
-        if len(pieces) > MAX_CHUNKS:
-            raise DiffusionError(
-                f"This prompt makes more than {MAX_CHUNKS} chunks of text. Shorten it, or take "
-                "BREAKs out."
-            )
+        _check_count(pieces)
     return pieces
+
+
+def _check_count(chunks: Sequence[Chunk]) -> None:
+    if len(chunks) > MAX_CHUNKS:
+        raise DiffusionError(
+            f"This prompt makes more than {MAX_CHUNKS} chunks of text. Shorten it, or take BREAKs "
+            "out."
+        )
 
 
 def split(asked: Coder, chunk: Chunk) -> tuple[Chunk, ...]:

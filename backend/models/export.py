@@ -69,7 +69,7 @@ def merge(model: Model, load: Load) -> Merged:
         from backend.models.lora.resolve import resolve
 
         for delta in resolve(load(reference(patch)), net, "", card.title):
-            changes.setdefault(f"{delta.name}.weight", []).append((patch.strength, delta))
+            changes.setdefault(f"{delta.name}.{delta.part}", []).append((patch.strength, delta))
     return Merged(net, changes, laid)
 
 
@@ -91,14 +91,16 @@ def _check_merges(patch: Patch) -> None:
 
 def metadata_of(model: Model, merged: Merged, title: str, provenance: str) -> dict[str, str]:
     """What the file says of itself: ``modelspec.*`` where it is known, what was merged, and how it
-    was made."""
+    was made, unless ``provenance`` is empty."""
     folder = read_source(model.source)
     loras = [
         {"name": Path(p.source).name, "strength": p.strength, "identity": p.identity}
         for p in merged.patches
     ]
     name = title or " with ".join([folder.path.stem, *(str(each["name"]) for each in loras)])
-    found = {"format": "pt", "weft": provenance, "modelspec.title": name}
+    found = {"format": "pt", "modelspec.title": name}
+    if provenance:
+        found["weft"] = provenance
     architecture = _architecture(folder, model.part)
     if architecture:
         found |= {

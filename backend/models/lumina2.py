@@ -136,9 +136,10 @@ class Lumina2(kl.KlPictures):
         """``sequence`` ``[b, tokens, width]``, as long as the longest text, and its ``mask``
         ``[b, tokens]``.
 
-        Options: ``max_tokens``, beyond which a text (with the system prompt) is cut off, and
-        ``system``, another system prompt. An empty text, what the model learned as "no prompt",
-        has none; with ``system`` "" no text has.
+        Options: ``max_tokens``, beyond which a text (with the system prompt) is cut off;
+        ``negative``, true for what a picture shall not show; and ``system``, another system
+        prompt. An empty text, what the model learned as "no prompt", has none, nor has a negative
+        one unless it is given; with ``system`` "" no text has.
         """
         facts = describe(encoder)
         length = wanted_length(options, facts.settings["max_tokens"])
@@ -232,7 +233,7 @@ class Lumina2Denoiser:
 
 def _asked(texts: Sequence[str], options: Params) -> list[str]:
     """The texts behind the system prompt."""
-    system = options.get("system", SYSTEM)
+    system = options.get("system", "" if options.get("negative") else SYSTEM)
     if not isinstance(system, str):
         raise DiffusionError(f"The setting 'system' must be a text, not {system!r}.")
     return [f"{system} <Prompt Start> {text}" if system and text else text for text in texts]

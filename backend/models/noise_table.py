@@ -2,16 +2,16 @@
 
 A model trained on T steps of noise knows the level of each; time 0 is the cleanest, T - 1 the
 noisiest (arXiv:2006.11239 section 2). Schedulers choose which of them a run visits. Weft takes all
-of them in the variance preserving form, whatever form a scheduler computes in, and ends at level 0
-where some (``set_alpha_to_one: false``, ``final_sigmas_type: sigma_min``) stop at the first trained
-level and call what is left of the noise picture. Light.
+of them in the variance preserving form, whatever form a scheduler computes in. A run ends at level
+0, or where a scheduler says so (``set_alpha_to_one: false``, ``final_sigmas_type: sigma_min``) at
+the first trained level, and what noise is left there counts as picture. Light.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -44,8 +44,10 @@ class Rule:
     more than there are steps and leaves the last out; ``own_ends`` says that a spacing by sigma
     runs between the ends of its own grid rather than of the whole table; ``faint`` that a run may
     begin with noise that is only scaled to the level, without the variance of a picture;
-    ``by_sigma`` that it heeds ``use_karras_sigmas`` and its like; ``refused`` are settings which,
-    if set, change a run in a way that is not built here.
+    ``by_sigma`` that it heeds ``use_karras_sigmas`` and its like; ``to_one`` is its default of
+    ``set_alpha_to_one``, None if it has no such setting, and ``finals`` are the values of
+    ``final_sigmas_type`` that are followed; ``refused`` are settings which, if set, change a run in
+    a way that is not built here.
     """
 
     spacing: str = "linspace"
@@ -55,6 +57,8 @@ class Rule:
     faint: bool = False
     by_sigma: bool = False
     pure: float = ALMOST_NOISE
+    to_one: bool | None = None
+    finals: tuple[str, ...] = ("zero",)
     refused: tuple[str, ...] = ()
 
 
@@ -63,6 +67,7 @@ _STEPS = Rule("leading", refused=("clip_sample", "thresholding"), pure=1e-12)
 _FAST = Rule(
     one_more=True,
     by_sigma=True,
+    finals=("zero", "sigma_min"),
     refused=("thresholding", "use_lu_lambdas", "use_flow_sigmas", "variance_type"),
 )
 RULES: Mapping[str, Rule] = MappingProxyType(
@@ -71,9 +76,9 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "EulerAncestralDiscreteScheduler": Rule(whole=False, own_ends=True, faint=True),
         "HeunDiscreteScheduler": _SIGMAS,
         "LMSDiscreteScheduler": _SIGMAS,
-        "DDIMScheduler": _STEPS,
+        "DDIMScheduler": replace(_STEPS, to_one=True),
         "DDPMScheduler": _STEPS,
-        "PNDMScheduler": Rule("leading"),
+        "PNDMScheduler": Rule("leading", to_one=False),
         "DPMSolverMultistepScheduler": _FAST,
         "DEISMultistepScheduler": _FAST,
         "UniPCMultistepScheduler": _FAST,
@@ -86,6 +91,7 @@ SOLVERS: Mapping[str, str] = MappingProxyType(
     {
         "HeunDiscreteScheduler": "heun",
         "DPMSolverMultistepScheduler": "dpmpp_2m",
+        "PNDMScheduler": "pndm",
         "UniPCMultistepScheduler": "unipc",
     }
 )
@@ -161,7 +167,15 @@ def process_of(settings: Mapping[str, Any]) -> Process:
         ends=ends,
         spacing=spacing(settings) if rule.by_sigma else "",
         full=not (rule.faint and chosen != "leading"),
+        rest=float(table.levels[0]) if _stops_early(rule, settings) else 0.0,
     )
+
+
+def _stops_early(rule: Rule, settings: Mapping[str, Any]) -> bool:
+    """Whether a run ends at the first trained level and not at 0."""
+    if rule.to_one is not None:
+        return not settings.get("set_alpha_to_one", rule.to_one)
+    return "sigma_min" in rule.finals and settings.get("final_sigmas_type") == "sigma_min"
 
 
 def times(rule: Rule, chosen: str, offset: int, trained: int, steps: int) -> Floats:
@@ -206,6 +220,7 @@ def check_noise_scheduler(folder: ModelFolder, family: str) -> None:
             ("beta_schedule", tuple(_CURVES)),
             ("interpolation_type", ("linear",)),
             ("timestep_type", ("discrete",)),
+            ("final_sigmas_type", rule.finals),
             ("lambda_min_clipped", (None, -math.inf)),
         )
         if name in settings and settings[name] not in known

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 import blake3
 import numpy as np
 
+from backend.catalog.errors import CatalogError
 from backend.models.family import Load
 from backend.models.preview_fit import Factors, Fit, read_factors, write_factors
 from backend.models.tiny_decoder import TinyView, reference
+from backend.settings import SettingError, cache_folder
 from backend.values import VAE, Float32, Image, Model, Video, Weights
 
 if TYPE_CHECKING:
@@ -35,10 +37,15 @@ View = Callable[["Tensor"], Image | None]
 
 
 def default_root() -> Path:
-    """The folder of fits in this user's cache; it can be deleted at any time."""
-    import platformdirs
+    """The folder of fits in this user's cache; it can be deleted at any time.
 
-    return Path(platformdirs.user_cache_dir("weft", appauthor=False)) / "previews"
+    Raises:
+        CatalogError: the settings are broken.
+    """
+    try:
+        return cache_folder() / "previews"
+    except SettingError as error:
+        raise CatalogError(str(error)) from error
 
 
 class SpaceColours:

@@ -21,6 +21,7 @@ from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Denoiser, Process
 from backend.models import one_frame, reference, seeing
 from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Site, Space
+from backend.models.causal_video import MEAN_21
 from backend.models.conditions import gather, pad
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_text_width
@@ -31,7 +32,6 @@ from backend.models.settings import check_scheduler, flow_shift, spacing
 from backend.models.text_llm import compact, hidden
 from backend.models.texts import longest, tokenise, wanted_length
 from backend.models.tokens import TokenRow, token_row
-from backend.models.wan import MEAN_21
 from backend.values import Conditioning, Image, Model, Params, TextEncoder
 
 if TYPE_CHECKING:

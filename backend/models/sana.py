@@ -180,8 +180,9 @@ class Sana:
 
         Texts are read in small letters, without white space around them. Of the instruction's
         tokens the first and the last stay. Options: ``max_tokens``, beyond which a text is cut
-        off, and ``instruction``, another one. An empty text, what the model learned as "no
-        prompt", has none; with ``instruction`` "" no text has.
+        off; ``negative``, true for what a picture shall not show; and ``instruction``, another
+        one. An empty text, what the model learned as "no prompt", has none, nor has a negative one
+        unless it is given; with ``instruction`` "" no text has.
         """
         import torch
 
@@ -325,7 +326,7 @@ class SanaDenoiser:
 
 def _instruction(options: Params) -> str:
     """The instruction before texts that are not empty."""
-    found = options.get("instruction", INSTRUCTION)
+    found = options.get("instruction", "" if options.get("negative") else INSTRUCTION)
     if not isinstance(found, str):
         raise DiffusionError(f"The setting 'instruction' must be a text, not {found!r}.")
     return found

@@ -13,13 +13,12 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from backend.catalog.errors import CatalogError
 from backend.catalog.folder import ModelFolder
 from backend.diffusion.errors import DiffusionError
 from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Denoiser, Process
 from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Rope, Site, Space
-from backend.models.causal_video import decode_frames, encode_pieces
+from backend.models.causal_video import MEAN_21, decode_frames, encode_pieces
 from backend.models.conditions import gather, stack
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.flow_schedulers import (
@@ -34,6 +33,7 @@ from backend.models.pixels import to_image, to_tensor
 from backend.models.texts import longest, tokenise, wanted_length
 from backend.models.tiling.tiles import WHOLE, Coding
 from backend.models.tokens import TokenRow, token_row
+from backend.models.wan_parts import check_parts, experts_of, geometry_of
 from backend.values import (
     VAE,
     Conditioning,
@@ -50,12 +50,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_TOKENS = 512
-MEAN_21 = [
-    -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508,
-    0.4134, -0.0715, 0.5517, -0.3632, -0.1922, -0.9497, 0.2503, -0.2921,
-]  # fmt: skip
-"""The means by which the VAE of Wan 2.1 is known."""
-
 CARD = Card(
     name="wan",
     title="Wan",
@@ -112,17 +106,17 @@ class Wan:
         """Geometry from the VAE's config, width from the transformer's, the level at which the
         second expert takes over from the index."""
         net, vae = folder.component("transformer").config, folder.component("vae").config
-        geometry = _geometry(folder)
-        _check_parts(folder, geometry)
+        geometry = geometry_of(folder)
+        check_parts(folder, geometry)
         scheduler = folder.component("scheduler")
         check_flow_scheduler(folder, CARD.title)
-        latent = [vae.get(k) for k in ("z_dim", "latents_mean", "latents_std", "dim_mult")]
+        latent = [vae.get(k) for k in ("z_dim", "latents_mean", "latents_std", "dim_mult", "patch_size")]
         length = longest(folder.component("tokenizer").config, MAX_TOKENS)
         vocabulary = folder.component("text_encoder").config.get("vocab_size")
         width = int(net.get("num_attention_heads", 40)) * int(net.get("attention_head_dim", 128))
         pixels = int(vae.get("patch_size") or 1) ** 2
         widest = int(vae.get("decoder_base_dim") or vae.get("base_dim", 96))
-        experts = _experts(folder)
+        experts = experts_of(folder)
         name, card = CARD.name, CARD
         return ModelFacts(
             family=name,
@@ -329,70 +323,6 @@ def peak_of(net: Mapping[str, Any], vae: Mapping[str, Any]) -> Peak:
         token_widths=5.0 + 2.0 * int(net.get("ffn_dim", 13824)) / width,
         pixel_channels=93.0 if vae.get("patch_size") else CARD.peak.pixel_channels,
     )
-
-
-def _geometry(folder: ModelFolder) -> Geometry:
-    net, vae = folder.component("transformer").config, folder.component("vae").config
-    frames, high, wide = net.get("patch_size", (1, 2, 2))
-    halvings = vae.get("temperal_downsample", (False, True, True))
-    coarse = 2 ** (len(vae.get("dim_mult", (1, 2, 4, 4))) - 1) * int(vae.get("patch_size") or 1)
-    factor, step = int(vae.get("scale_factor_spatial", 8)), int(vae.get("scale_factor_temporal", 4))
-    if (frames, high) != (1, wide) or coarse != factor or step != 2 ** sum(map(bool, halvings)):
-        raise CatalogError(
-            f"{folder.path}: the patch size {[frames, high, wide]} or the VAE's scale factors "
-            f"({factor} in space, {step} in time) are not ones that a Wan has. Get the config "
-            "files of the model again."
-        )
-    return Geometry(int(vae.get("z_dim", 16)), factor, int(high), step)
-
-
-def _check_parts(folder: ModelFolder, geometry: Geometry) -> None:
-    """Refuse components that are of another model, or of one that is not built here.
-
-    Raises:
-        CatalogError: they are.
-    """
-    vae, text = folder.component("vae").config, folder.component("text_encoder").config
-    for part in ("transformer", "transformer_2"):
-        if part not in folder.components:
-            continue
-        net = folder.component(part).config
-        takes, makes = int(net.get("in_channels", 16)), int(net.get("out_channels") or 16)
-        if takes > makes == geometry.channels:
-            raise CatalogError(
-                f"{folder.path}: the {part} takes {takes} channels and makes {makes}, so it wants "
-                "a picture or a video beside the noise. Only text to video models of Wan can be "
-                "run here."
-            )
-        if takes != geometry.channels or int(net.get("text_dim", 4096)) != text.get("d_model"):
-            raise CatalogError(
-                f"{folder.path}: the {part} takes latents of {takes} channels and texts of width "
-                f"{net.get('text_dim', 4096)}, but the VAE makes {geometry.channels} and the text "
-                f"encoder {text.get('d_model')}. These components are of different models."
-            )
-    for name in ("latents_mean", "latents_std"):
-        values = vae.get(name, MEAN_21)
-        if len(values) != geometry.channels or (name == "latents_std" and min(values) <= 0):
-            raise CatalogError(
-                f"{folder.path}: the VAE's {name} should hold {geometry.channels} numbers"
-                f"{' above 0' if name == 'latents_std' else ''}. Get the config of the VAE again."
-            )
-
-
-def _experts(folder: ModelFolder) -> tuple[tuple[str, float], ...]:
-    """The second transformer, and the noise level below which it takes over.
-
-    Raises:
-        CatalogError: there is one without the other.
-    """
-    level, second = folder.settings.get("boundary_ratio"), "transformer_2" in folder.components
-    if second != (level is not None) or (second and not 0 < float(level or 0) < 1):
-        raise CatalogError(
-            f"{folder.path}: a Wan with two transformers names the noise level between them as "
-            f"boundary_ratio, from 0 to 1, in model_index.json; here it is {level} with "
-            f"{2 if second else 1}. Get model_index.json again."
-        )
-    return (("transformer_2", float(level)),) if level is not None else ()
 
 
 def _defaults(geometry: Geometry, scheduler: str) -> Defaults:

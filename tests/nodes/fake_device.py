@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.catalog.folder import ModelFolder
-from backend.catalog.source import open_files, open_model
+from backend.catalog.source import open_beside, open_files, open_model
 from backend.models.family import families
 from backend.models.loaders import loaders
 from backend.models.store import Store
@@ -68,8 +68,12 @@ class FakeDevice:
     def load(self, weights: Weights) -> Any:
         return self.store.get(weights, self.device)
 
-    def model(self, ref: str) -> ModelFolder | None:
-        return open_model(self.folders[ref]) if ref in self.folders else None
+    def model(self, ref: str, files: Mapping[str, str] | None = None) -> ModelFolder | None:
+        if ref not in self.folders:
+            return None
+        if not files:
+            return open_model(self.folders[ref])
+        return open_beside(self.folders[ref], {n: self.folders[f] for n, f in files.items()})
 
     def model_files(self, refs: Sequence[str], config: str) -> ModelFolder:
         return open_files([self.folders[ref] for ref in refs], config)

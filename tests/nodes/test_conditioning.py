@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from backend.sdk import Conditioning, Model, TextEncoder, UserError, facts_of
 from nodes.conditioning import cfg_pp_guider, compose_conditions, encode_text, guider
+from nodes.loaders import load_text_encoder
+from tests.backend.models import tiny_lumina2, tiny_sana
 from tests.nodes.fake_device import FakeDevice
 
 MODEL = Model("flux", "transformer", "fast:1", "/nowhere")
@@ -65,3 +69,16 @@ def test_encode_text_of_an_unknown_family_is_explained() -> None:
     encoder = TextEncoder("unheard", "text_encoder", "fast:1", "/nowhere", space="x")
     with pytest.raises(UserError, match="no model family 'unheard'"):
         encode_text(CTX, encoder, "hello")
+
+
+@pytest.mark.parametrize("tiny", [tiny_lumina2, tiny_sana])
+def test_a_negative_text_has_no_instruction_before_it(tiny: Any, tmp_path: Path) -> None:
+    """As in diffusers' pipelines of Lumina 2 and Sana."""
+    ctx, text = FakeDevice({"model": tiny.write(tmp_path / "model")}), "two grey dogs"
+    encoder = load_text_encoder(ctx, "model")
+    asked = encode_text(ctx, encoder, text).tensors["sequence"]
+    negative = encode_text(ctx, encoder, text, negative=True).tensors["sequence"]
+    assert negative.shape[1] == 1 + len(text)
+    assert np.abs(asked[:, -5:] - negative[:, -5:]).max() > 1e-3
+    empty = [encode_text(ctx, encoder, "", negative=told) for told in (False, True)]
+    assert np.array_equal(empty[0].tensors["sequence"], empty[1].tensors["sequence"])

@@ -76,6 +76,13 @@ def test_a_model_that_is_none_is_told_while_editing(ctx):
         load_language_model(primer, "primer")
 
 
+def test_a_folder_without_a_config_is_told_in_the_terms_of_both_layouts(tmp_path):
+    (tmp_path / "tokenizer.json").write_text("{}")
+    empty = FakeDevice({"empty": tmp_path})
+    with pytest.raises(UserError, match=r"no config.json with architectures, as a language model"):
+        load_language_model(empty, "empty")
+
+
 def test_text_follows_the_seed(ctx, model):
     one = generate_text(ctx, model, "a bird", max_tokens=12, temperature=1.0, seed=1)
     assert one == generate_text(ctx, model, "a bird", max_tokens=12, temperature=1.0, seed=1)

@@ -104,7 +104,7 @@ def test_inpaint_mask_wants_the_pictures_shape(shape: tuple[int, ...], message: 
 
 def test_facts_flow_through(ctx: FakeDevice, loaded: LoadedModel) -> None:
     known = load_model.hooks["facts"](SimpleNamespace(model="primer", lookup=ctx))
-    p = SimpleNamespace(width=40, height=24, count=3, tile=0)
+    p = SimpleNamespace(width=40, height=24, count=3, tile=0, overlap=0)
     latent = empty_latent.hooks["facts"](p, model=known["model"])
     assert (latent.space, latent.count, latent.masked) == (loaded.vae.space, 3, False)
     assert (latent.factor, latent.width, latent.height, latent.channels) == (2, 20, 12, 4)

@@ -41,7 +41,9 @@ def test_load_pipeline_names_a_model_and_loads_nothing(home: Path) -> None:
     model = nodes.load_pipeline(bench, "model")
     assert model.family == "pipeline:PixArtSigmaPipeline"
     assert bench.store.nbytes == 0
-    known = nodes.load_pipeline.hooks["facts"](SimpleNamespace(model="model", lookup=bench))
+    known = nodes.load_pipeline.hooks["facts"](
+        SimpleNamespace(model="model", denoiser="", vae="", lookup=bench)
+    )
     assert known.family == model.family
     assert known.bytes > 0
 

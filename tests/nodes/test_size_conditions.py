@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -47,8 +48,12 @@ def test_half_a_size_is_refused() -> None:
 
 def test_its_facts_are_those_of_the_conditioning() -> None:
     facts = set_size_condition.hooks["facts"]
-    assert facts(None, facts_of("Conditioning", space="sdxl", count=2)).count == 2
-    assert facts(None, None).type == "Conditioning"
+    names = (f"{name}_{side}" for name in ("original", "target") for side in ("width", "height"))
+    p = SimpleNamespace(**dict.fromkeys(names, 0))
+    assert facts(p, facts_of("Conditioning", space="sdxl", count=2)).count == 2
+    assert facts(p, None).type == "Conditioning"
+    p.target_width = None  # a link that is not known yet
+    assert facts(p, None).type == "Conditioning"
 
 
 def test_a_model_heeds_sizes_a_score_and_skipped_layers(tmp_path: Path) -> None:

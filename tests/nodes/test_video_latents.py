@@ -185,9 +185,31 @@ def test_decoding_can_be_cancelled_between_frames(ctx: Studio, loaded: LoadedMod
     assert ctx.kept.nbytes == held
 
 
+def test_a_number_of_frames_that_the_vae_cannot_take_is_refused_while_editing(
+    ctx: Studio,
+) -> None:
+    settings, vae = SimpleNamespace(tile=0, overlap=0), link_facts(ctx, "wan")["vae"]
+    hook = vae_encode_video.hooks["facts"]
+    assert hook(settings, vae=vae, video=facts_of("Video", frames=9)).frames == 3
+    with pytest.raises(UserError, match=r"not 10\. The nearest are 9 and 13"):
+        hook(settings, vae=vae, video=facts_of("Video", frames=10))
+
+
+def test_every_number_of_frames_can_be_set() -> None:
+    """The model says which it takes; steps of 4 from 0 would never meet 1 more than a multiple."""
+    (frames,) = (p for p in empty_video_latent.spec.params if p.name == "frames")
+    assert (frames.minimum, frames.step) == (0, 1)
+
+
+def test_older_documents_keep_their_overlap() -> None:
+    for coder in (vae_encode, vae_decode, vae_encode_video, vae_decode_video):
+        assert coder.migrations[1]({"tile": 512}, {})[0] == {"tile": 512, "overlap": 64}
+        assert coder.migrations[1]({"overlap": 32}, {})[0] == {"overlap": 32}
+
+
 def test_facts_are_known_before_a_run(ctx: Studio, loaded: LoadedModel) -> None:
     links = link_facts(ctx, "wan")
-    settings = SimpleNamespace(width=48, height=32, frames=9, count=2, rate=0.0, tile=0)
+    settings = SimpleNamespace(width=48, height=32, frames=9, count=2, rate=0.0, tile=0, overlap=0)
     empty = empty_video_latent.hooks["facts"](settings, model=links["model"])
     assert (empty.width, empty.height, empty.frames, empty.count) == (6, 4, 3, 2)
     assert empty.space == loaded.vae.space

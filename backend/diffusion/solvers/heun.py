@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backend.diffusion.paths import Estimate
-from backend.diffusion.solver import Past, SolverKind, Step
+from backend.diffusion.solver import Past, SolverKind, Step, slope
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,18 +23,10 @@ def advance(step: Step) -> tuple[Tensor, Past]:
     if step.target == 0:
         return euler, record
     second = step.estimate(euler, step.target)
-    change = _slope(step, second, euler, step.target) - _slope(step, first, step.x, step.sigma)
+    change = slope(step.path, second, euler, step.target)
+    change = change - slope(step.path, first, step.x, step.sigma)
     weight = step.path.unit(step.target) * (step.target - step.sigma) / 2
     return euler + weight * change, record
-
-
-def _slope(step: Step, estimate: Estimate, x: Tensor, sigma: float) -> Tensor:
-    """The path's slope at a point, from the estimate's trend and the noise that fits to it."""
-    if estimate.trend is estimate.x0:
-        return step.path.slope(estimate.x0, estimate.eps)
-    alpha, scale = step.path.scales(sigma)
-    eps = estimate.eps if scale == 0 else (x - alpha * estimate.trend) / scale
-    return step.path.slope(estimate.trend, eps)
 
 
 HEUN = SolverKind("heun", "Heun", advance, order=2, calls=2, rank=10)

@@ -17,7 +17,7 @@ def advance(step: Step) -> tuple[Tensor, Past]:
 
     arXiv:2302.04867 in its data prediction form. The model is called once, at the predicted
     point; that call first corrects the point (UniC), then predicts the next (UniP). The first
-    step and the step to sigma 0 are of order 1. An edit made to the predicted point stays: the
+    step and the last one are of order 1. An edit made to the predicted point stays: the
     correction is added to it.
     """
     estimate = step.estimate(step.x, step.sigma)
@@ -29,7 +29,7 @@ def advance(step: Step) -> tuple[Tensor, Past]:
         # The same clean part seen from the corrected point: only the noise takes up the move.
         estimate = replace(estimate, eps=estimate.eps + change / scale)
     ahead = step.path.move(estimate, step.target)
-    if step.past and step.target != 0:
+    if step.past and step.target != 0 and not step.last:
         before = step.past[0]
         here = step.path.log_snr(step.sigma)
         h = step.path.log_snr(step.target) - here

@@ -111,7 +111,8 @@ def check_file(path: Path) -> Parsed:
         )
     if not found.entries:
         raise CatalogError(
-            f"{path} is no LoRA: it has no pair of low-rank factors. Choose a LoRA file."
+            f"{path} is no LoRA: it has no pair of low-rank factors and no difference of a weight. "
+            "Choose a LoRA file."
         )
     return found
 
@@ -145,7 +146,7 @@ class AdapterLoader:
         except (OSError, SafetensorError, RuntimeError) as error:
             raise CatalogError(f"{path} cannot be read ({error}). Get the file again.") from error
         return Adapter(  # an alpha is one number, and stays exact
-            path, {n: t.to(dtype) if t.ndim else t.float() for n, t in found.items()}
+            path, {n: t.to(dtype) if t.numel() > 1 else t.float() for n, t in found.items()}
         )
 
 

@@ -45,6 +45,26 @@ class LowRank:
 
 
 @dataclass(frozen=True)
+class Full:
+    """A whole difference, ``[out]`` or ``[out, in, ...]``."""
+
+    difference: Tensor
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns; a row of numbers has one column."""
+        return self.difference.shape[0], self.difference[0].numel()
+
+    def dense(self) -> Tensor:
+        """The difference itself."""
+        return self.difference.reshape(self.shape)
+
+    def rows(self, chosen: Tensor) -> Full:
+        """Some outputs alone."""
+        return Full(self.difference[chosen])
+
+
+@dataclass(frozen=True)
 class Hadamard:
     """LoHa (FedPara, arXiv:2108.06098, eq. 2): ``(a1 @ b1) * (a2 @ b2)``, each ``a``
     ``[out, rank]``, each ``b`` ``[rank, in]``."""

@@ -28,7 +28,7 @@ def check_fits(path: Path, model: Model) -> None:
 
     header = read_header(path).tensors
     empty = {
-        name: torch.empty(info.shape, device="meta") if len(info.shape) > 1 else torch.ones(())
+        name: torch.ones(()) if name.endswith("alpha") else torch.empty(info.shape, device="meta")
         for name, info in header.items()
     }
     resolve(Adapter(path, empty), _skeleton(model), "", family_of(model).card.title)

@@ -3,7 +3,8 @@
 diffusers and PEFT write ``transformer.blocks.0.to_q.lora_A.weight``, with dots; kohya's trainers
 write ``lora_unet_blocks_0_to_q.lora_down.weight``, where underscores stand for dots too; older
 diffusers files have ``.lora.down.weight`` and ``..._lora.down.weight``. LyCORIS writes its other
-forms by the same names of modules.
+forms by the same names of modules. Differences of whole weights and biases (``.diff``, ``.diff_b``)
+stand beside factors of the same module.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _ROLES = tuple(
          "up"),
         (r"\.hada_(?P<role>w[12]_[ab])", "loha", ""),
         (r"\.lokr_(?P<role>w[12](_[ab])?)", "lokr", ""),
+        (r"\.(diff|w_norm)", "full", "weight"),
+        (r"\.(diff_b|b_norm)", "full", "bias"),
         (r"\.(lora_)?alpha", "", "alpha"),
     )
 )  # fmt: skip
@@ -31,12 +34,12 @@ _ROLES = tuple(
 
 _OTHER = re.compile(
     r"\.(dora_scale|lora_magnitude_vector(\.[\w-]+)?(\.weight)?|hada_t\w+|lokr_t\w+"
-    r"|lora_mid\.weight|diff(_b)?|oft_\w+|lora_[AB](\.[\w-]+)?\.bias|on_input|[wb]_norm|scalar)$"
+    r"|lora_mid\.weight|oft_\w+|lora_[AB](\.[\w-]+)?\.bias|on_input|scalar)$"
 )
 FORMS = {
     "dora": "DoRA", "magnitude": "DoRA", "hada": "Tucker LoHa", "lokr": "Tucker LoKr",
-    "mid": "Tucker LoCon", "diff": "full difference", "oft": "OFT", "bias": "LoRA with bias",
-    "on_input": "IA3", "norm": "full difference", "scalar": "LyCORIS with a scalar",
+    "mid": "Tucker LoCon", "oft": "OFT", "bias": "LoRA with bias", "on_input": "IA3",
+    "scalar": "LyCORIS with a scalar",
 }  # fmt: skip
 
 _PARTS = (
@@ -60,6 +63,7 @@ _WHOLE: Mapping[str, tuple[frozenset[str], ...]] = MappingProxyType(
             for first in (("w1",), ("w1_a", "w1_b"))
             for second in (("w2",), ("w2_a", "w2_b"))
         ),
+        "full": tuple(map(frozenset, (("weight",), ("bias",), ("weight", "bias")))),
     }
 )
 """By form: the factors that a module must have."""
@@ -67,7 +71,8 @@ _WHOLE: Mapping[str, tuple[frozenset[str], ...]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Entry:
-    """What a file holds for one module: its form and the names of its tensors by their role.
+    """What a file holds for one module: its form and the names of its tensors by their role. One
+    with factors and whole differences has two entries.
 
     ``part`` is the component of the text encoder, or "" for the denoiser; ``module`` is the name
     in it, with dots or, in kohya's form, with underscores in their place.
@@ -99,19 +104,20 @@ class Parsed:
 
 def parse(names: Iterable[str]) -> Parsed:
     """Sort the tensor names of an adapter file into entries by module."""
-    bases: dict[str, dict[str, str]] = {}
-    kinds: dict[str, str] = {}
+    bases: dict[tuple[str, bool], dict[str, str]] = {}
+    kinds: dict[tuple[str, bool], str] = {}
     others: list[str] = []
     for name in names:
         base, kind, role = _role(name)
         if role:
-            bases.setdefault(base, {})[role] = name
-            kinds[base] = kind or kinds.get(base, "")
+            key = base, kind == "full"
+            bases.setdefault(key, {})[role] = name
+            kinds[key] = kind or kinds.get(key, "")
         else:
             others.append(name)
     entries, torn = [], []
-    for base, found in bases.items():
-        kind = kinds[base]
+    for (base, whole), found in bases.items():
+        kind = kinds[base, whole]
         if kind and found.keys() - {"alpha"} in _WHOLE[kind]:
             part, module = split(base)
             entries.append(Entry(part, module, kind, MappingProxyType(found)))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from backend.catalog.errors import CatalogError
 from backend.models.lora.adapter import Adapter
-from backend.models.lora.changes import Change, Hadamard, Kronecker, LowRank
+from backend.models.lora.changes import Change, Full, Hadamard, Kronecker, LowRank
 from backend.models.lora.names import Entry, parse
 from backend.models.lora.originals import Originals
 
@@ -20,16 +21,20 @@ _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 @dataclass(frozen=True)
 class Delta:
-    """What changes in one layer of a network: ``name`` is its own, ``scale`` that of the file."""
+    """What changes in one layer of a network: ``name`` is its own, ``scale`` that of the file, and
+    ``part`` which of its parameters is changed."""
 
     name: str
     module: nn.Module
     change: Change
     scale: float
+    part: Literal["weight", "bias"] = "weight"
 
     def weight(self) -> Tensor:
-        """The difference in the shape of the layer's weight, at strength 1."""
-        return (self.change.dense() * self.scale).view(shape_of(self.module))
+        """The difference in the shape of the layer's weight, or of its bias, at strength 1."""
+        shape = shape_of(self.module)
+        whole = shape if self.part == "weight" else shape[:1]
+        return (self.change.dense() * self.scale).view(whole)
 
 
 def resolve(adapter: Adapter, net: nn.Module, part: str, title: str) -> list[Delta]:
@@ -57,6 +62,12 @@ def resolve(adapter: Adapter, net: nn.Module, part: str, title: str) -> list[Del
     return found
 
 
+def is_norm(module: nn.Module) -> bool:
+    """Whether a module only scales, and maybe shifts, each channel of what it norms."""
+    weight = getattr(module, "weight", None)
+    return type(module).__name__.endswith("Norm") and weight is not None and weight.ndim == 1
+
+
 def shape_of(module: Any) -> tuple[int, ...]:
     """A layer's weight as it is meant; a quantised one is stored in another shape."""
     if isinstance(module, nn.Linear):
@@ -77,7 +88,9 @@ class _Layers:
     the model's authors call them."""
 
     def __init__(self, net: nn.Module) -> None:
-        self._exact = {name: m for name, m in net.named_modules() if isinstance(m, _LAYERS)}
+        self._exact = {
+            name: m for name, m in net.named_modules() if isinstance(m, _LAYERS) or is_norm(m)
+        }
         self._flat = {name.replace(".", "_"): name for name in self._exact}
         self._originals = Originals(net)
 
@@ -98,26 +111,48 @@ class _Layers:
 
 
 def _deltas(adapter: Adapter, entry: Entry, place: _Place) -> Iterator[Delta]:
+    if entry.kind == "full":
+        parts: tuple[Literal["weight", "bias"], ...] = ("weight", "bias")
+        for part in parts:
+            if part in entry.names:
+                whole = Full(adapter.tensors[entry.names[part]])
+                yield from _shared(adapter, entry, place, whole, 1.0, part)
+        return
+    change, scale = _change(adapter, entry, shape_of(place.layers[0][1]))
+    yield from _shared(adapter, entry, place, change, scale, "weight")
+
+
+def _shared(
+    adapter: Adapter,
+    entry: Entry,
+    place: _Place,
+    change: Change | None,
+    scale: float,
+    part: Literal["weight", "bias"],
+) -> Iterator[Delta]:
+    """The rows of a change, each for the layer that has them."""
     shapes = [shape_of(module) for _, module in place.layers]
-    rows, columns = sum(shape[0] for shape in shapes), {shape[1:] for shape in shapes}
-    change, scale = _change(adapter, entry, shapes[0])
-    if len(columns) > 1 or change is None or change.shape != (rows, _size(shapes[0][1:])):
+    inner = {shape[1:] if part == "weight" else () for shape in shapes}
+    rows, wanted = sum(shape[0] for shape in shapes), next(iter(inner))
+    there = all(getattr(module, part, None) is not None for _, module in place.layers)
+    if not there or len(inner) > 1 or change is None or change.shape != (rows, prod(wanted)):
         sizes = [list(adapter.tensors[name].shape) for name in entry.names.values()]
+        lacks = "" if there else f", has no {part}"
         raise CatalogError(
             f"{adapter.path.name} does not fit this model: {entry.module} is "
-            f"{[rows, *shapes[0][1:]]}, its factors {', '.join(map(str, sizes))}. Choose a "
+            f"{[rows, *shapes[0][1:]]}{lacks}, its factors {', '.join(map(str, sizes))}. Choose a "
             "LoRA for this model."
         )
     if len(shapes) == 1 and not (place.swapped and _is_pair(shapes[0])):
-        yield Delta(*place.layers[0], change, scale)
+        yield Delta(*place.layers[0], change, scale, part)
         return
     numbers = torch.arange(rows)
     if place.swapped:
-        yield Delta(*place.layers[0], change.rows(numbers.roll(rows // 2)), scale)
+        yield Delta(*place.layers[0], change.rows(numbers.roll(rows // 2)), scale, part)
         return
     start = 0
     for (name, module), shape in zip(place.layers, shapes, strict=True):
-        yield Delta(name, module, change.rows(numbers[start : start + shape[0]]), scale)
+        yield Delta(name, module, change.rows(numbers[start : start + shape[0]]), scale, part)
         start += shape[0]
 
 
@@ -155,7 +190,7 @@ def _low_rank(down: Tensor, up: Tensor, shape: tuple[int, ...]) -> LowRank | Non
     """Factors in the form of the layer: a 1x1 convolution in one program is a matrix in another."""
     if up.numel() != up.shape[0] * up.shape[1] or up.shape[1] != down.shape[0]:
         return None
-    if down[0].numel() != _size(shape[1:]):
+    if down[0].numel() != prod(shape[1:]):
         return None
     return LowRank(down.reshape(down.shape[0], *shape[1:]), up.flatten(1))
 
@@ -166,10 +201,3 @@ def _factor(given: dict[str, Tensor], name: str, kernel: tuple[int, ...]) -> tup
         return given[name], 0
     left, right = given[f"{name}_a"], given[f"{name}_b"].flatten(1)
     return (left @ right).view(left.shape[0], -1, *kernel), left.shape[1]
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    total = 1
-    for side in shape:
-        total *= side
-    return total

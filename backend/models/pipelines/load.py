@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import Component, read_folder, read_json
+from backend.catalog.folder import Component, read_json
+from backend.catalog.source import read_source
 from backend.models.family import Load
 from backend.models.loading import load_module
 from backend.models.pipelines.classes import (
@@ -19,6 +20,7 @@ from backend.models.pipelines.classes import (
     pipeline_class,
 )
 from backend.models.pipelines.reference import FAMILY, pipeline_name
+from backend.models.pipelines.single import load_single
 from backend.values import Model, Weights
 
 
@@ -35,10 +37,12 @@ class PipelineLoader:
         Raises:
             CatalogError: its class is not allowed, or its files cannot be used.
         """
-        folder = read_folder(Path(weights.source))
+        folder = read_source(weights.source)
         component, path = folder.component(weights.part), folder.path / weights.part
         kind = component_class(component.library, component.kind, folder.path)
         dtype = "bfloat16" if device.startswith("cuda") else "float32"
+        if component.bare is not None:
+            return load_single(kind, component, dtype)
         place = (path, "cpu", dtype, component.variant)
         if is_diffusers_model(kind):
             return load_module("diffusers", kind, *place)
@@ -50,13 +54,13 @@ class PipelineLoader:
 def assemble(model: Model, load: Load) -> Any:
     """The pipeline behind a reference, of components that ``load`` gives.
 
-    Each call makes a pipeline of its own; modules are shared, the scheduler, which keeps what it
-    did, is a copy.
+    Each call makes a pipeline of its own; modules are shared, schedulers and guiders, which keep
+    what they did, are copies.
 
     Raises:
         CatalogError: a component is missing, of a class that is not allowed, or cannot be loaded.
     """
-    folder = read_folder(Path(model.source))
+    folder = read_source(model.source)
     kind = pipeline_class(pipeline_name(model), folder.path)
     index = read_json(folder.path / "model_index.json")
     optional = set(getattr(kind, "_optional_components", ()))
@@ -64,7 +68,7 @@ def assemble(model: Model, load: Load) -> Any:
     for name, parameter in inspect.signature(kind.__init__).parameters.items():
         if name in folder.components:
             part = load(Weights(FAMILY, name, model.identity, model.source))
-            given[name] = copy.deepcopy(part) if name.endswith("scheduler") else part
+            given[name] = copy.deepcopy(part) if name.endswith(("scheduler", "guider")) else part
         elif name in index and not isinstance(index[name], list):
             given[name] = index[name]
         elif name in optional or index.get(name) == [None, None]:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
+import re
+from functools import cache
+from pathlib import Path
+
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import ModelFolder
 from backend.values import Model, Weights
@@ -12,21 +18,48 @@ FAMILY = "pipeline"
 PREFIX = FAMILY + ":"
 
 
-def pipeline_reference(folder: ModelFolder) -> Model:
-    """The reference to a model folder as a whole.
+_NAME = re.compile(r'"([A-Z][A-Za-z0-9_]*)"')
+
+
+def check_pipeline(folder: ModelFolder) -> None:
+    """Refuse a folder whose pipeline diffusers cannot have, without importing diffusers.
 
     Raises:
-        CatalogError: its ``model_index.json`` names no pipeline.
+        CatalogError: its ``model_index.json`` names none, or one that is not there.
     """
     if not folder.pipeline:
         raise CatalogError(
             f"{folder.path / 'model_index.json'} does not say of which pipeline the model is. Get "
             "the file again."
         )
+    known = _known_names()
+    if known and folder.pipeline not in known:
+        raise CatalogError(
+            f"{folder.path} asks for the pipeline {folder.pipeline[:80]!r}, which diffusers "
+            f"{importlib.metadata.version('diffusers')} does not have. Choose another model."
+        )
+
+
+@cache
+def _known_names() -> frozenset[str]:
+    """Every name that diffusers offers, as its first file lists them; none where it is not here."""
+    found = importlib.util.find_spec("diffusers")  # finds the package, and does not import it
+    if found is None or found.origin is None:
+        return frozenset()
+    return frozenset(_NAME.findall(Path(found.origin).read_text(encoding="utf-8")))
+
+
+def pipeline_reference(folder: ModelFolder) -> Model:
+    """The reference to a model folder as a whole.
+
+    Raises:
+        CatalogError: its ``model_index.json`` names no pipeline that is known.
+    """
+    check_pipeline(folder)
     from backend.models.family import identity  # which may ask here who runs whole
 
     named = identity(folder, tuple(folder.components))
-    return Model(PREFIX + folder.pipeline, FAMILY, named, str(folder.path))
+    return Model(PREFIX + folder.pipeline, FAMILY, named, folder.source)
 
 
 def pipeline_name(model: Weights) -> str:

@@ -25,19 +25,24 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "prompt": ("prompt",),
         "negative_prompt": ("negative_prompt",),
-        "image": ("image", "images", "input_image", "init_image", "control_image"),
+        "image": (
+            "image", "images", "input_image", "init_image", "control_image", "reference_image",
+            "reference_images", "cond_image",
+        ),
         "mask": ("mask_image", "mask"),
-        "video": ("video",),
+        "video": ("video", "control_video", "conditioning_frames"),
         "width": ("width",),
         "height": ("height",),
         "frames": ("num_frames", "frames", "video_length"),
         "rate": ("frame_rate", "fps"),
-        "seconds": ("audio_duration", "audio_length_in_s", "audio_end_in_s", "duration"),
+        "seconds": (
+            "audio_duration", "audio_duration_s", "audio_length_in_s", "audio_end_in_s", "duration",
+        ),
         "steps": ("num_inference_steps",),
         "cfg": ("guidance_scale", "true_cfg_scale"),
         "strength": ("strength",),
     }
-)
+)  # fmt: skip
 """Parameters of the nodes, and the call arguments that they set: the first that a pipeline has."""
 
 
@@ -93,7 +98,7 @@ def run_pipeline(ctx: Context, model: Model, wish: Wish) -> Iterator[Output]:
     takes = set(inspect.signature(type(pipeline).__call__).parameters)
     with placement.of(pipeline), torch.no_grad():
         for index in range(wish.count):
-            watch = Watch(ctx, pipeline, index, wish.count)
+            watch = Watch(ctx, pipeline, index, wish.count, call)
             seeded = torch.Generator("cpu").manual_seed(sample_seed(wish.seed, index))
             own = {"generator": seeded, **watch.arguments()}
             with watch.installed():
@@ -117,7 +122,10 @@ def call_of(kind: Any, wish: Wish) -> dict[str, Any]:
         name = _target(wished, known)
         if not name:
             raise DiffusionError(_not_taken(kind.__name__, wished, known))
-        call[name] = _given(wished, getattr(wish, wished), kind)
+        given = _given(wished, getattr(wish, wished), kind)
+        # Some pipelines take several references, and one only as a list of one.
+        alone = name == "reference_images" and not isinstance(given, list)
+        call[name] = [given] if alone else given
     if "prompt" in known and "prompt_embeds" not in call:
         call.setdefault("prompt", wish.prompt)
     missing = [a.name for a in arguments if a.required and a.name not in call]

@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from backend.models.pipelines.arguments import task_of
 from backend.models.preview import rough_picture
 from backend.sdk import Context
 
 Means = Literal["callback", "hooks"]
-DENOISERS = ("transformer", "transformer_2", "unet", "decoder", "prior")
+PACKED = 3
+"""Axes of latents ``[batch, tokens, values]``, where a token holds 2x2 cells."""
+CODERS = ("encoder", "decoder")
+"""Networks within a codec, which pipelines call by its methods."""
 
 
 def means_of(kind: Any) -> Means:
@@ -22,17 +27,22 @@ def means_of(kind: Any) -> Means:
 
 
 class Watch:
-    """Follows one run of ``runs`` like it, of which ``before`` are done.
+    """Follows one run of ``runs`` like it, of which ``before`` are done; ``call`` is its arguments.
 
-    Every step tells progress and shows a rough picture of the latents. A cancel raises out of the
-    pipeline at the next step or call of the denoiser, whichever comes first.
+    Every step tells progress and shows a rough picture of the latents, unless they are sound. A
+    cancel raises out of the pipeline at the next step or call of any of its networks, whichever
+    comes first: a token that a language model writes, a tile that a codec decodes.
     """
 
-    def __init__(self, ctx: Context, pipeline: Any, before: int, runs: int) -> None:
+    def __init__(
+        self, ctx: Context, pipeline: Any, before: int, runs: int, call: Mapping[str, Any]
+    ) -> None:
         self._ctx = ctx
         self._pipeline = pipeline
         self._before = before
         self._runs = runs
+        self._shows = task_of(type(pipeline)) != "audio"
+        self._shape = _shape(call)
         self.steps = 0
 
     def arguments(self) -> dict[str, Any]:
@@ -43,12 +53,12 @@ class Watch:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        """Hooks on the denoisers and, for a pipeline without callback, on the scheduler."""
-        parts: list[Any] = [getattr(self._pipeline, name, None) for name in DENOISERS]
+        """Hooks on the networks and, for a pipeline without callback, on the scheduler."""
+        parts: list[Any] = list(self._pipeline.components.values())
+        parts += [getattr(part, name, None) for part in parts for name in CODERS]
         handles = [
             part.register_forward_pre_hook(self._before_call)
-            for part in parts
-            if hasattr(part, "register_forward_pre_hook")
+            for part in dict.fromkeys(p for p in parts if hasattr(p, "register_forward_pre_hook"))
         ]
         scheduler: Any = getattr(self._pipeline, "scheduler", None)
         counted = not self.arguments() and hasattr(scheduler, "step")
@@ -85,7 +95,11 @@ class Watch:
         self.steps = done
         total = max(self._total(), done)
         self._ctx.progress(self._before * total + done, self._runs * total)
-        if hasattr(latents, "ndim") and latents.ndim in (4, 5) and latents.shape[1] > 0:
+        if not self._shows or not hasattr(latents, "ndim"):
+            return
+        if latents.ndim == PACKED:
+            latents = unpacked(self._pipeline, latents, self._shape)
+        if latents is not None and latents.ndim in (4, 5) and latents.shape[1] > 0:
             self._ctx.preview(rough_picture(latents.detach()[:1]))
 
     def _total(self) -> int:
@@ -93,3 +107,29 @@ class Watch:
         if not isinstance(counted, int):
             counted = len(getattr(getattr(self._pipeline, "scheduler", None), "timesteps", ()))
         return counted
+
+
+def unpacked(pipeline: Any, latents: Any, shape: float) -> Any:
+    """Latents ``[batch, tokens, values]`` as a plane, by the pipeline's own means, or ``None``.
+
+    ``shape`` is how high the picture is for its width; how many tokens are in a row follows.
+    """
+    unpack = getattr(type(pipeline), "_unpack_latents", None)
+    takes = ["latents", "height", "width", "vae_scale_factor"]
+    if unpack is None or list(inspect.signature(unpack).parameters) != takes:
+        return None
+    tokens, values = latents.shape[1:]
+    rows = max(1, round(math.sqrt(tokens * shape)))
+    if tokens % rows or values % 4:
+        return None
+    cell = 2 * pipeline.vae_scale_factor
+    return unpack(latents, rows * cell, tokens // rows * cell, pipeline.vae_scale_factor)
+
+
+def _shape(call: Mapping[str, Any]) -> float:
+    """How high for its width a picture is meant to be: as asked, or else as the picture given."""
+    height, width = call.get("height"), call.get("width")
+    if not (height and width):
+        image = call.get("image")
+        width, height = getattr(image[0] if isinstance(image, list) else image, "size", (1, 1))
+    return float(height / width)

@@ -3,8 +3,8 @@
 A group norm looks at all pixels of its input, so tiles that are coded apart come out in different
 colours and contrasts. Here all tiles go through the large layers in step: at each norm they wait
 until every tile has told its statistics, and all are normed by those of the whole. The small
-layers, with their attention over everything, see the whole at once. What still differs is the rim
-of a tile, which the overlap hides. A tile that waits lies in host memory.
+layers, with their attention over everything, see the whole at once (``middle``). What still
+differs is the rim of a tile, which the overlap hides. A tile that waits lies in host memory.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from backend.diffusion.errors import DiffusionError
+from backend.models.tiling.middle import middle
 from backend.models.tiling.tiles import Tiling, join
 from backend.values import Float32
 
@@ -47,11 +48,11 @@ def decode(net: Any, raw: Tensor, tiling: Tiling, factor: int, told: Told) -> Fl
     """``[1, 3, height, width]`` pixels about -1..1 of one unscaled latent ``[1, c, h, w]``."""
     decoder = net.decoder
     start = net.post_quant_conv(raw) if net.post_quant_conv is not None else raw
-    whole = decoder.mid_block(decoder.conv_in(start), None)
-    height, width = whole.shape[-2:]
+    height, width = start.shape[-2:]
+    places = tiling.places(height, width)
+    whole = middle(decoder.mid_block, decoder.conv_in(start), lambda: told(0, len(places)))
     tiles = [
-        whole[..., top : top + tiling.size, left : left + tiling.size].cpu()
-        for top, left in tiling.places(height, width)
+        whole[..., top : top + tiling.size, left : left + tiling.size].cpu() for top, left in places
     ]
     made = _in_step(tiles, lambda x: _up(decoder, x), tiling, (height, width), raw.device, told)
     return join([m.float().cpu().numpy() for m in made], tiling, (height, width), (factor, 1))
@@ -62,14 +63,16 @@ def encode(net: Any, pixels: Tensor, tiling: Tiling, factor: int, told: Told) ->
     encoder = net.encoder
     height, width = pixels.shape[-2] // factor, pixels.shape[-1] // factor
     side = tiling.size * factor
+    places = tiling.places(height, width)
     tiles = [
         pixels[..., y * factor : y * factor + side, x * factor : x * factor + side].cpu()
-        for y, x in tiling.places(height, width)
+        for y, x in places
     ]
     place = (tiling, (height, width), pixels.device, told)
     made = _in_step(tiles, lambda x: _down(encoder, x), *place)
     joined = join([m.float().cpu().numpy() for m in made], tiling, (height, width), (1, 1))
-    whole = encoder.mid_block(torch.from_numpy(joined).to(pixels), None)
+    last = len(places)
+    whole = middle(encoder.mid_block, torch.from_numpy(joined).to(pixels), lambda: told(last, last))
     moments = encoder.conv_out(encoder.conv_act(encoder.conv_norm_out(whole)))
     if net.quant_conv is not None:
         moments = net.quant_conv(moments)

@@ -53,11 +53,11 @@ class Tiling:
 @dataclass(frozen=True)
 class Coding:
     """How pictures go through a VAE: in tiles of ``tile`` pixels a side that share ``overlap``
-    pixels, whole where it is 0; ``wide`` keeps values outside 0..1. ``told(done, total)`` hears of
-    every tile and may raise to stop."""
+    pixels (a quarter of the tile where that is 0), whole where ``tile`` is 0; ``wide`` keeps values
+    outside 0..1. ``told(done, total)`` hears of every tile and may raise to stop."""
 
     tile: int = 0
-    overlap: int = 64
+    overlap: int = 0
     wide: bool = False
     told: Callable[[int, int], None] = lambda done, total: None
 
@@ -69,11 +69,12 @@ class Coding:
         """
         if self.tile <= 0:
             return None
-        size, overlap = max(2, self.tile // factor), max(1, self.overlap // factor)
+        size, shared = max(2, self.tile // factor), self.overlap or self.tile // 4
+        overlap = max(1, shared // factor)
         if overlap >= size:
             raise DiffusionError(
                 f"Tiles of {size * factor} pixels cannot overlap by {overlap * factor}. Choose an "
-                "overlap below the size of a tile."
+                "overlap below the size of a tile, or 0 for a quarter of it."
             )
         tiling = Tiling(size, overlap)
         return tiling if tiling.needed(height, width) else None

@@ -389,11 +389,22 @@ def test_only_plain_web_addresses_are_asked(url: str) -> None:
         ("https://host/%2e%2e%2fx.safetensors", "cannot be a file's name"),
         ("https://host/.x.safetensors", "cannot be a file's name"),
         ("https://host/a%00.safetensors", "cannot be a file's name"),
+        ("https://host/aux.safetensors", "Windows keeps the name 'aux.safetensors' for a device"),
+        ("hf:org/name/vae/NUL.json", "Windows keeps the name 'NUL.json' for a device"),
+        ("hf:org/name/com1/model.safetensors", "Windows keeps the name 'com1'"),
     ],
 )
-def test_a_source_that_names_no_model_is_refused(source: str, said: str) -> None:
+def test_a_source_that_names_no_model_or_no_file_is_refused(source: str, said: str) -> None:
     with pytest.raises(CatalogError, match=said):
         wanted(source, Hub())
+
+
+def test_a_device_name_can_be_replaced_and_a_repositorys_is_led_by_a_dash() -> None:
+    (one,) = wanted("https://host/aux.safetensors", Hub(), name="ink.safetensors")
+    (two,) = wanted("hf:con/nul.2/ink.safetensors", Hub("https://hub"))
+    assert str(one.path) == "ink.safetensors"
+    assert str(two.path) == "_con/_nul.2/ink.safetensors"
+    assert two.url == "https://hub/con/nul.2/resolve/main/ink.safetensors"
 
 
 def test_a_file_of_the_hub_has_its_address_and_place() -> None:

@@ -135,7 +135,7 @@ WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
         (remove("scheduler/scheduler_config.json"), "scheduler_config.json cannot be read"),
         (remove(WEIGHTS), "has no weights for its FluxTransformer2DModel"),
         (cut(WEIGHTS), "cut short"),
-        (write(WEIGHTS, "x" * 300), "cut short"),
+        (write(WEIGHTS, "x" * 300), "is a text and no safetensors file"),
         (pickled, "only as a pickle .*save_file"),
         (remove("text_encoder/model-00002-of-00002.safetensors"), "lacks 1 of 2 weight files"),
         (

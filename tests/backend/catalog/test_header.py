@@ -53,6 +53,13 @@ def test_no_tensor_byte_is_needed_to_read(tmp_path: Path) -> None:
     [
         (b"", "cut short"),
         (b"\x01\x02", "cut short"),
+        (b"\x80\x02}q\x00X\x05\0\0\0" + bytes(200), "is a pickle, .*save_file"),
+        (b"PK\x03\x04\x00\x00\x08\x08" + bytes(200), "is a pickle, .*save_file"),
+        (b"GGUF\x03\0\0\0\x01\0" + bytes(200), "is a GGUF file .* ends in .gguf"),
+        (b"\n<!doctype html>\n<html lang=en>", "is a web page and no safetensors file"),
+        (b"Entry not found", "is a text .* begins with 'Entry not found'"),
+        ('{"error": "Zugriff verweigert für dich"}\n'.encode(), "is a text .* begins with .*error"),
+        (("ü" * 400).encode(), "is a text"),
         (raw({}, length=500), "cut short"),
         (raw({"a": tensor()}, b"1234"), "cut short: its header describes 8 bytes"),
         (raw(b"{nonsense"), "header is not JSON"),

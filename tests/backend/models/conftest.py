@@ -8,6 +8,8 @@ import torch
 
 from tests.backend.models import parity, tiny, tiny_sd3
 
+pytest.register_assert_rewrite("tests.backend.models.battery")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:

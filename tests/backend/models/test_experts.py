@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -110,7 +112,7 @@ class Loads:
         return self.store.get(weights, "cpu")
 
 
-def run(model: Model, load: Loads, dress: Any = lambda stage: (), start: float = 0.0,
+def run(model: Model, load: Any, dress: Any = lambda stage: (), start: float = 0.0,
         width: int = 32) -> tuple[torch.Tensor, Any]:  # fmt: skip
     rng = np.random.default_rng(1)
     text = Conditioning("x", {"sequence": rng.normal(size=(1, 24, width))})
@@ -131,6 +133,28 @@ def test_only_what_a_run_reaches_is_loaded(pair: Model) -> None:
     load = Loads()
     run(pair, load)
     assert [part for _, part in load.parts] == ["transformer", "transformer_2"]
+
+
+def test_with_a_budget_for_one_only_one_is_in_memory_and_they_change_once(pair: Model) -> None:
+    """Looked at whenever the run loads one: the one before is gone by then, from the store too."""
+    load = Loads()
+    load.store = Store(families(), 1)
+    held: list[weakref.ref[Any]] = []
+    most = 0
+
+    def watched(weights: Any) -> Any:
+        nonlocal most
+        made = load(weights)
+        if weights.part.startswith("transformer") and all(ref() is not made for ref in held):
+            gc.collect()
+            held.append(weakref.ref(made))
+            most = max(most, sum(ref() is not None for ref in held))
+        return made
+
+    _, denoiser = run(pair, watched)
+    assert [name.split()[1] for name in denoiser.ran] == ["transformer", "transformer_2"]
+    assert len(held) == 2
+    assert most == 1
 
 
 def test_a_joined_model_runs_each_in_its_range(pair: Model, single: Model) -> None:

@@ -15,13 +15,13 @@ from diffusers.pipelines.flux import pipeline_flux_fill, pipeline_flux_kontext
 
 from backend.diffusion.around import Moment
 from backend.diffusion.errors import DiffusionError
-from backend.diffusion.sample import sample
 from backend.models import fill, flux, patches2x2, reference
-from backend.models.patches2x2 import pack, unpack
+from backend.models.patches2x2 import pack
 from backend.models.seams.sites import Attention, Spans, on_attention
-from backend.values import Conditioning, Guider, Image, Noise, Schedule, Solver, Term
+from backend.values import Image
 from tests.backend.models import tiny
 from tests.backend.models.checks import changed, facts_of, known_by
+from tests.backend.models.packed import unpacked
 from tests.backend.models.parity import (
     HEIGHT,
     MARGIN,
@@ -30,6 +30,7 @@ from tests.backend.models.parity import (
     STEPS,
     TOLERANCE,
     WIDTH,
+    Shown,
     Weft,
     coverage,
     difference,
@@ -38,9 +39,9 @@ from tests.backend.models.parity import (
     picture,
     pipeline,
     pixels,
+    with_hole,
 )
 
-GUIDANCE = {"guidance": 3.5}
 COMMON: dict[str, Any] = {
     "prompt": PROMPTS,
     "guidance_scale": 3.5,
@@ -70,49 +71,23 @@ def filling(flux_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def unpacked(result: Any) -> torch.Tensor:
-    return unpack(result.images, HEIGHT // 2, WIDTH // 2)
-
-
-Shown = Callable[[Conditioning], Conditioning]
+def of(folder: Path) -> Weft:
+    return Weft.of(folder, options={role: {"guidance": 3.5} for role in ("positive", "negative")})
 
 
 def run(weft: Weft, shown: Shown, cfg: float = 1.0) -> torch.Tensor:
     """A run on texts that each are shown something."""
-    told = (("positive", PROMPTS), ("negative", NEGATIVE))
-    terms = [
-        Term(
-            role,
-            shown(weft.family.encode_text(weft.refs.text, texts, GUIDANCE, weft.load, "cpu")),
-        )
-        for role, texts in told
-    ]
-    found = sample(
-        weft.family.denoiser(weft.refs.model, weft.load, "cpu"),
-        Guider("cfg", {"cfg": cfg}, weft.refs.model, tuple(terms)),
-        Solver("euler"),
-        Schedule("native", steps=STEPS),
-        Noise("gaussian", seed=3),
-        weft.empty(),
-    )
-    return torch.from_numpy(found.samples.copy())
+    return weft.run(weft.empty(), cfg=cfg, shown=shown)
 
 
 def with_reference(weft: Weft, image: Image = OTHER) -> Shown:
     latent = weft.encode(image)
-    return lambda text: reference.add(text, latent)
-
-
-def with_hole(weft: Weft, image: Image | None = None, mask: Any = None) -> Shown:
-    """The pipeline draws from the posterior of the picture with its hole."""
-    mask = coverage() if mask is None else mask
-    latent = weft.encode(fill.with_hole(image or picture(), mask), seed=11)
-    return lambda text: fill.add(text, latent, mask)
+    return lambda role, text: reference.add(text, latent)
 
 
 @pytest.fixture(scope="module")
 def edited(kontext: Path) -> torch.Tensor:
-    weft = Weft.of(kontext)
+    weft = of(kontext)
     pipe = pipeline(pipeline_flux_kontext.FluxKontextPipeline, kontext)
     given = torch.from_numpy(OTHER.pixels.copy()).permute(0, 3, 1, 2)
     return unpacked(
@@ -131,27 +106,19 @@ def edited(kontext: Path) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def filled(filling: Path) -> torch.Tensor:
     pipe = pipeline(pipeline_flux_fill.FluxFillPipeline, filling)
-    noise = pack(Weft.of(filling).noise())
+    noise = pack(of(filling).noise())
     with injected():
         return unpacked(pipe(**COMMON, image=pixels(), mask_image=mask_image(), latents=noise))
 
 
-def test_kontext_equals_the_pipeline(
-    kontext: Path, edited: torch.Tensor, record_property: Callable[[str, object], None]
-) -> None:
-    weft = Weft.of(kontext)
-    found = difference(run(weft, with_reference(weft), cfg=3.0), edited)
-    record_property("difference", found)
-    assert found < TOLERANCE
+def test_kontext_equals_the_pipeline(kontext: Path, edited: torch.Tensor) -> None:
+    weft = of(kontext)
+    assert difference(run(weft, with_reference(weft), cfg=3.0), edited) < TOLERANCE
 
 
-def test_fill_equals_the_pipeline(
-    filling: Path, filled: torch.Tensor, record_property: Callable[[str, object], None]
-) -> None:
-    weft = Weft.of(filling)
-    found = difference(run(weft, with_hole(weft)), filled)
-    record_property("difference", found)
-    assert found < TOLERANCE
+def test_fill_equals_the_pipeline(filling: Path, filled: torch.Tensor) -> None:
+    weft = of(filling)
+    assert difference(run(weft, with_hole(weft, coverage())), filled) < TOLERANCE
 
 
 def _same_picture(patch: pytest.MonkeyPatch) -> None:
@@ -177,31 +144,31 @@ def test_mistakes_with_references_are_far_off(
     edited: torch.Tensor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    weft = Weft.of(kontext)
+    weft = of(kontext)
     lay(monkeypatch)
     assert difference(run(weft, with_reference(weft), 3.0), edited) > MARGIN * TOLERANCE
 
 
 def test_wrong_references_are_far_off(kontext: Path, edited: torch.Tensor) -> None:
-    weft = Weft.of(kontext)
-    twice: Shown = lambda text: with_reference(weft)(with_reference(weft)(text))  # noqa: E731
-    swapped = with_reference(weft, Image(OTHER.pixels[::-1].copy()))
-    for shown in (lambda text: text, twice, swapped):
+    weft = of(kontext)
+    once, swapped = with_reference(weft), with_reference(weft, Image(OTHER.pixels[::-1].copy()))
+    twice: Shown = lambda role, text: once(role, once(role, text))  # noqa: E731
+    for shown in (lambda role, text: text, twice, swapped):
         assert difference(run(weft, shown, 3.0), edited) > MARGIN * TOLERANCE
 
 
 def test_wrong_holes_are_far_off(
     filling: Path, filled: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weft = Weft.of(filling)
+    weft = of(filling)
     latent = weft.encode(picture(), seed=11)
-    whole: Shown = lambda text: fill.add(text, latent, coverage())  # noqa: E731
+    whole: Shown = lambda role, text: fill.add(text, latent, coverage())  # noqa: E731
     moved = np.roll(coverage(), 1, axis=2)
-    for shown in (whole, with_hole(weft, mask=moved), with_hole(weft, mask=1 - coverage())):
+    for shown in (whole, with_hole(weft, moved), with_hole(weft, 1 - coverage())):
         assert difference(run(weft, shown), filled) > MARGIN * TOLERANCE
     right = torch.nn.functional.pixel_unshuffle
     monkeypatch.setattr(torch.nn.functional, "pixel_unshuffle", lambda x, f: right(x, f).flip(1))
-    assert difference(run(weft, with_hole(weft)), filled) > MARGIN * TOLERANCE
+    assert difference(run(weft, with_hole(weft, coverage())), filled) > MARGIN * TOLERANCE
 
 
 def test_the_variants_are_known(kontext: Path, filling: Path, flux_folder: Path) -> None:
@@ -215,11 +182,12 @@ def test_the_variants_are_known(kontext: Path, filling: Path, flux_folder: Path)
 
 
 def test_what_a_model_cannot_see_is_refused(kontext: Path, filling: Path) -> None:
-    ours, other = Weft.of(kontext), Weft.of(filling)
+    ours, other = of(kontext), of(filling)
     text = ours.family.encode_text(ours.refs.text, ["a"], {}, ours.load, "cpu")
     plain = ours.family.denoiser(ours.refs.model, ours.load, "cpu")
     fills = other.family.denoiser(other.refs.model, other.load, "cpu")
-    held = with_hole(other, picture(1), coverage()[:1])(text)
+    latent = other.encode(fill.with_hole(picture(1), coverage()[:1]), seed=11)
+    held = fill.add(text, latent, coverage()[:1])
     with pytest.raises(DiffusionError, match="no in-paint model"):
         plain.prepare([held], 1)
     with pytest.raises(DiffusionError, match="needs to see the picture to be filled"):
@@ -235,9 +203,9 @@ def test_what_a_model_cannot_see_is_refused(kontext: Path, filling: Path) -> Non
 
 
 def test_attention_sees_references_behind_the_image(kontext: Path) -> None:
-    weft = Weft.of(kontext)
+    weft = of(kontext)
     text = weft.family.encode_text(weft.refs.text, ["a"], {}, weft.load, "cpu")
-    told = with_reference(weft, Image(OTHER.pixels[:1]))(text)
+    told = with_reference(weft, Image(OTHER.pixels[:1]))("positive", text)
     denoiser: Any = weft.family.denoiser(weft.refs.model, weft.load, "cpu")
     x, ready = torch.ones(1, 4, 4, 6), denoiser.prepare([told], 1)
     plain, seen = denoiser(x, 0.5, ready), set()

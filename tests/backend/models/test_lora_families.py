@@ -71,9 +71,11 @@ def plain(bench: Bench) -> np.ndarray:
     return bench.run()
 
 
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
 def layers(net: Any) -> dict[str, nn.Module]:
-    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    return {name: module for name, module in net.named_modules() if isinstance(module, kinds)}
+    return {name: module for name, module in net.named_modules() if isinstance(module, LAYERS)}
 
 
 def drawn(*shape: int) -> Tensor:
@@ -191,6 +193,45 @@ def test_all_forms_on_all_layers_equal_merged_weights(
     assert far(ours, theirs) < 1e-5
     assert far(ours, plain) > 0.01
     assert 0 < far(bench.run((late,)), plain) < far(bench.run((one,)), plain)
+    assert np.array_equal(bench.run(), plain)
+
+
+def test_whole_differences_of_weights_biases_and_norms_equal_merged_weights(
+    bench: Bench, plain: np.ndarray, tmp_path: Path
+) -> None:
+    """As distillations have them beside low-rank factors of the same layers."""
+    net, name = bench.load(bench.refs.model), bench.family.card.name
+    torch.manual_seed(11)
+    tensors, changes, kinds = {}, {}, set()
+    for number, (module, layer) in enumerate(net.named_modules()):
+        norms = type(layer).__name__.endswith("Norm")
+        weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
+        if weight is None or not (norms or isinstance(layer, LAYERS)):
+            continue
+        kinds.add("norm" if norms else "layer")
+        change = torch.zeros(weight.shape)
+        if not norms and number % 3:
+            found, change = peft(tuple(weight.shape))
+            tensors |= {f"diffusion_model.{module}{end}": part for end, part in found.items()}
+        if norms or number % 2:
+            whole = drawn(*weight.shape) * (0.3 if norms else 1.0)
+            tensors[f"diffusion_model.{module}.diff"], change = whole, change + whole
+        changes[f"{module}.weight"] = change
+        if bias is not None:
+            tensors[f"diffusion_model.{module}.diff_b"] = shift = drawn(*bias.shape)
+            changes[f"{module}.bias"] = shift
+    path = written(tmp_path / "a.safetensors", tensors)
+    ours = bench.run((lora_patch(path, name, 0.4, 0, 1),))
+    kept = {key: net.get_parameter(key).clone() for key in changes}
+    with torch.no_grad():
+        for key, change in changes.items():
+            net.get_parameter(key).add_(0.4 * change)
+        theirs = bench.run()
+        for key, value in kept.items():
+            net.get_parameter(key).copy_(value)
+    assert "norm" in kinds or name.startswith("pixart")  # whose norms have no weights
+    assert far(ours, theirs) < 1e-5
+    assert far(ours, plain) > 0.01
     assert np.array_equal(bench.run(), plain)
 
 

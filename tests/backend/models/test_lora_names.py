@@ -182,6 +182,36 @@ def test_a_module_that_lacks_a_factor_is_named() -> None:
     assert (found.torn, found.others) == (("a",), ("c",))
 
 
+def test_whole_differences_stand_beside_factors() -> None:
+    names = ["a.lora_A.weight", "a.lora_B.weight", "a.diff_b", "n.diff", "o.w_norm", "o.b_norm"]
+    found = [(e.module, e.kind, sorted(e.names)) for e in parse(names).entries]
+    assert found == [
+        ("a", "lora", ["down", "up"]), ("a", "full", ["bias"]), ("n", "full", ["weight"]),
+        ("o", "full", ["bias", "weight"]),
+    ]  # fmt: skip
+
+
+def test_differences_under_the_authors_names_lead_to_norms_and_biases_of_wan() -> None:
+    net, wide = built("wan-2.1-t2v-1.3b", "transformer"), 1536
+    tensors = {
+        "blocks.3.norm3.diff": torch.zeros(wide), "blocks.3.norm3.diff_b": torch.zeros(wide),
+        "blocks.3.self_attn.norm_k.diff": torch.zeros(wide),
+        "blocks.3.cross_attn.o.diff_b": torch.zeros(wide),
+    }  # fmt: skip
+    deltas = resolve(Adapter(Path("x"), tensors), net, "", "Wan")
+    assert [(d.name, d.part) for d in deltas] == [
+        ("blocks.3.norm2", "weight"),
+        ("blocks.3.norm2", "bias"),
+        ("blocks.3.attn1.norm_k", "weight"),
+        ("blocks.3.attn2.to_out.0", "bias"),
+    ]
+    with pytest.raises(CatalogError, match=r"norm_k is \[1536\], has no bias"):
+        resolve(Adapter(Path("x"), {"blocks.3.self_attn.norm_k.diff_b": torch.zeros(wide)}), net,
+                "", "Wan")  # fmt: skip
+    with pytest.raises(CatalogError, match=r"norm3 is \[1536\], its factors \[7\]"):
+        resolve(Adapter(Path("x"), {"blocks.3.norm3.diff": torch.zeros(7)}), net, "", "Wan")
+
+
 def test_a_layer_of_another_size_is_refused() -> None:
     tensors = {"double_blocks.0.img_attn.qkv.lora_A.weight": torch.zeros(4, 3072),
                "double_blocks.0.img_attn.qkv.lora_B.weight": torch.zeros(3072, 4)}  # fmt: skip

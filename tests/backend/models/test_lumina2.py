@@ -71,6 +71,7 @@ def test_the_system_prompt_stands_before_every_text_but_the_empty_one(folder: Pa
     assert tokens("dog", system="") == 1 + len("dog")
     assert tokens("dog", system="abc") == 1 + len("abc <Prompt Start> dog")
     assert tokens("dog") > 150
+    assert tokens("dog", negative=True) == 1 + len("dog")
     assert tokens("") == tokens("", system="abc") == 1
     with pytest.raises(DiffusionError, match="'system' must be a text"):
         tokens("dog", system=3)

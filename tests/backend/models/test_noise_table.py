@@ -109,6 +109,21 @@ def test_a_run_begins_with_the_noise_that_the_scheduler_wants(chosen: str) -> No
     assert torch.allclose(process.begin(noise, top), expected, rtol=1e-5)
 
 
+def test_a_run_ends_where_the_settings_say() -> None:
+    first = noise_table(with_class(CURVE, "PNDMScheduler")).levels[0]
+    for kind, settings, rest in (
+        ("PNDMScheduler", {}, first),
+        ("PNDMScheduler", {"set_alpha_to_one": True}, 0.0),
+        ("DDIMScheduler", {}, 0.0),
+        ("DDIMScheduler", {"set_alpha_to_one": False}, first),
+        ("DDPMScheduler", {"set_alpha_to_one": False}, 0.0),  # a setting that it does not have
+        ("DPMSolverMultistepScheduler", {"final_sigmas_type": "sigma_min"}, first),
+        ("DPMSolverMultistepScheduler", {"final_sigmas_type": "zero"}, 0.0),
+    ):
+        found = process_of(with_class({**CURVE, **settings}, kind))
+        assert found.rest == pytest.approx(rest), kind
+
+
 def test_a_level_between_two_times_is_told_as_it_is() -> None:
     known = with_class(CURVE, "EulerDiscreteScheduler")
     levels = noise_table(known)

@@ -17,10 +17,10 @@ from backend.diffusion.paths import FLOW
 from backend.diffusion.process import Process
 from backend.models import one_frame, reference
 from backend.models.card import Geometry
+from backend.models.causal_video import MEAN_21
 from backend.models.qwen_image import CARD, QwenImageDenoiser
 from backend.models.seams.sites import Attention, Spans, on_attention
 from backend.models.tiling.tiles import Coding
-from backend.models.wan import MEAN_21
 from backend.values import Conditioning, Image, Latent
 from tests.backend.models import tiny_qwen
 from tests.backend.models.checks import changed, facts_of, first_change, known_by, places_of

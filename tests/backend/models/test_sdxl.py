@@ -21,8 +21,8 @@ from backend.models.unet import UnetDenoiser
 from backend.values import Conditioning
 from tests.backend.models import tiny_sdxl
 from tests.backend.models.checks import changed, facts_of, known_by
+from tests.backend.models.parity import Weft
 from tests.backend.models.test_peak import measured
-from tests.backend.models.unet_runs import UnetRuns
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,9 @@ def test_clipping_schedulers_are_refused(folder: Path, tmp_path: Path) -> None:
     clipped = changed(plain, tmp_path / "b", SCHEDULER, clip_sample=True)
     with pytest.raises(CatalogError, match="clip_sample"):
         facts_of(clipped)
+    early = changed(folder, tmp_path / "c", SCHEDULER, final_sigmas_type="sigma_min")
+    with pytest.raises(CatalogError, match="final_sigmas_type 'sigma_min', which is not built"):
+        facts_of(early)
 
 
 def test_a_schedulers_class_names_the_usual_solver(folder: Path, tmp_path: Path) -> None:
@@ -106,7 +109,7 @@ def test_a_schedulers_class_names_the_usual_solver(folder: Path, tmp_path: Path)
 
 
 def test_conditionings_of_another_kind_are_refused(folder: Path) -> None:
-    weft = UnetRuns.of(folder)
+    weft = Weft.of(folder)
     denoiser = weft.family.denoiser(weft.refs.model, weft.load, "cpu")
     alone = Conditioning("x", {"sequence": np.zeros((1, 24, 80))})
     with pytest.raises(DiffusionError, match="no 'pooled': encode it for SDXL"):
@@ -122,7 +125,7 @@ def test_conditionings_of_another_kind_are_refused(folder: Path) -> None:
 
 
 def test_sizes_go_to_each_text_by_itself(folder: Path) -> None:
-    weft = UnetRuns.of(folder)
+    weft = Weft.of(folder)
     denoiser = weft.family.denoiser(weft.refs.model, weft.load, "cpu")
     plain = weft.text(["a"])
     cut = Conditioning(plain.space, plain.tensors, {"crop_left": 3, "original_width": 90})
@@ -133,7 +136,7 @@ def test_sizes_go_to_each_text_by_itself(folder: Path) -> None:
 
 
 def test_sites_and_blocks_are_the_networks(folder: Path) -> None:
-    net = UnetRuns.of(folder).store.get(UnetRuns.of(folder).refs.model, "cpu")
+    net = Weft.of(folder).store.get(Weft.of(folder).refs.model, "cpu")
     found = [module for site in CARD.sites for module in layers_of(net, site.path)]
     every = [m for n, m in net.named_modules() if n.endswith(("attn1", "attn2"))]
     assert sorted(map(id, found)) == sorted(map(id, every))
@@ -145,7 +148,7 @@ def test_sites_and_blocks_are_the_networks(folder: Path) -> None:
 
 
 def test_half_precision_gives_latents_in_full(folder: Path) -> None:
-    weft = UnetRuns.of(folder)
+    weft = Weft.of(folder)
     weft.store.get(weft.refs.model, "cpu").to(torch.bfloat16)
     denoiser = weft.family.denoiser(weft.refs.model, weft.load, "cpu")
     ready = denoiser.prepare([weft.text(["a", "b c"])], 2)

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from diffusers.pipelines.stable_diffusion_xl import (
-    pipeline_stable_diffusion_xl as base_pipeline,
-)
-from diffusers.pipelines.stable_diffusion_xl import (
-    pipeline_stable_diffusion_xl_img2img as img2img_pipeline,
-)
-from diffusers.pipelines.stable_diffusion_xl import (
-    pipeline_stable_diffusion_xl_inpaint as inpaint_pipeline,
+    StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLInpaintPipeline,
+    StableDiffusionXLPipeline,
 )
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
-from backend.diffusion.noise import sample_seed
-from backend.models import clip, kl, sdxl, unet
-from backend.models.codec import Scaling
-from backend.models.noise_table import NoiseTable
-from tests.backend.models import tiny_sdxl
+from backend.models import sdxl
+from backend.models.sdxl import SdxlDenoiser
+from backend.models.unet import UnetDenoiser
+from backend.values import Conditioning
+from tests.backend.models import parity, tiny_sdxl
+from tests.backend.models.battery import STRENGTH, Case, PictureParity, Variant, unsized
+from tests.backend.models.mistakes import (
+    ONE_TIME_OFF,
+    called,
+    clip_layer,
+    clip_normed,
+    prepared,
+    read_as,
+    scaled,
+)
 from tests.backend.models.parity import (
     HEIGHT,
     MARGIN,
@@ -36,200 +42,38 @@ from tests.backend.models.parity import (
     PROMPTS,
     TOLERANCE,
     WIDTH,
+    Shown,
+    Weft,
     coverage,
     difference,
     injected,
     mask_image,
     picture,
-    pipeline,
     pixels,
+    with_hole,
 )
-from tests.backend.models.unet_runs import COMMON, SIZED, UnetRuns
 
-Pipeline = base_pipeline.StableDiffusionXLPipeline
-ImageToImage = img2img_pipeline.StableDiffusionXLImg2ImgPipeline
-InPaint = inpaint_pipeline.StableDiffusionXLInpaintPipeline
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_sdxl.write(tmp_path_factory.mktemp("sdxl"))
+DPM = DPMSolverMultistepScheduler
+V = {"prediction_type": "v_prediction"}
+PURE_NOISE = {**V, "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
 
 
-@pytest.fixture(scope="module")
-def refiner_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_sdxl.write_refiner(tmp_path_factory.mktemp("refiner"))
-
-
-@pytest.fixture(scope="module")
-def pipe(folder: Path) -> Any:
-    return pipeline(Pipeline, folder)
-
-
-@pytest.fixture(scope="module")
-def weft(folder: Path) -> UnetRuns:
-    return UnetRuns.of(folder)
-
-
-@pytest.fixture(scope="module")
-def refiner(refiner_folder: Path) -> UnetRuns:
-    found = UnetRuns.of(refiner_folder)
-    return replace(found, told={"negative": {"aesthetic_score": 2.5}})
-
-
-@pytest.fixture(scope="module")
-def text_to_image(weft: UnetRuns, pipe: Any) -> torch.Tensor:
-    result: torch.Tensor = pipe(**SIZED, latents=weft.noise()).images
-    return result
-
-
-@pytest.fixture(scope="module")
-def image_to_image(folder: Path) -> torch.Tensor:
-    pipe = pipeline(ImageToImage, folder)
-    pipe.register_to_config(requires_aesthetics_score=False)
-    with injected(img2img_pipeline):
-        result: torch.Tensor = pipe(**COMMON, image=pixels(), strength=0.6).images
-    return result
-
-
-@pytest.fixture(scope="module")
-def in_paint(folder: Path) -> torch.Tensor:
-    pipe = pipeline(InPaint, folder)
-    pipe.register_to_config(requires_aesthetics_score=False)
-    with injected(inpaint_pipeline):
-        result: torch.Tensor = pipe(
-            **SIZED, image=pixels(), mask_image=mask_image(), strength=0.8
-        ).images
-    return result
-
-
-def test_text_to_image_equals_the_pipeline(weft: UnetRuns, text_to_image: torch.Tensor) -> None:
-    assert difference(weft.latents(weft.empty()), text_to_image) < TOLERANCE
-
-
-def test_image_to_image_equals_the_pipeline(weft: UnetRuns, image_to_image: torch.Tensor) -> None:
-    ours = weft.latents(weft.encode(picture(), seed=11), seed=12, start=1 - 0.6)
-    assert difference(ours, image_to_image) < TOLERANCE
-
-
-def test_in_paint_equals_the_pipeline(weft: UnetRuns, in_paint: torch.Tensor) -> None:
-    ours = weft.latents(weft.masked(), seed=12, start=1 - 0.8)
-    assert difference(ours, in_paint) < TOLERANCE
-
-
-def test_an_in_paint_model_equals_the_pipeline(tmp_path: Path) -> None:
-    folder = tiny_sdxl.write(tmp_path, in_channels=9)
-    with injected(inpaint_pipeline):
-        pipe = pipeline(InPaint, folder)
-        pipe.register_to_config(requires_aesthetics_score=False)
-        given = {"image": pixels(), "mask_image": mask_image()}
-        theirs = pipe(**SIZED, **given, strength=1.0).images
-    weft = UnetRuns.of(folder, filled=(11, coverage()))
-    assert difference(weft.latents(weft.empty(), seed=12), theirs) < TOLERANCE
-
-
-SCHEDULERS: dict[str, tuple[Any, str, dict[str, Any]]] = {
-    "euler, trailing": (EulerDiscreteScheduler, "euler", {"timestep_spacing": "trailing"}),
-    "euler, linspace": (EulerDiscreteScheduler, "euler", {"timestep_spacing": "linspace"}),
-    "euler, karras": (EulerDiscreteScheduler, "euler", {"use_karras_sigmas": True}),
-    "euler, exponential": (EulerDiscreteScheduler, "euler", {"use_exponential_sigmas": True}),
-    "euler, v": (EulerDiscreteScheduler, "euler", {"prediction_type": "v_prediction"}),
-    "euler, v, pure noise": (
-        EulerDiscreteScheduler,
-        "euler",
-        {
-            "prediction_type": "v_prediction",
-            "rescale_betas_zero_snr": True,
-            "timestep_spacing": "trailing",
-        },
-    ),
-    "ddim": (DDIMScheduler, "euler", {"clip_sample": False}),
-    "ddim, v, pure noise": (
-        DDIMScheduler,
-        "euler",
-        {
-            "clip_sample": False,
-            "prediction_type": "v_prediction",
-            "rescale_betas_zero_snr": True,
-            "timestep_spacing": "trailing",
-        },
-    ),
-    "dpm++": (DPMSolverMultistepScheduler, "dpmpp_2m", {}),
-    "dpm++, karras": (DPMSolverMultistepScheduler, "dpmpp_2m", {"use_karras_sigmas": True}),
-    "dpm++, v": (DPMSolverMultistepScheduler, "dpmpp_2m", {"prediction_type": "v_prediction"}),
-    "unipc": (UniPCMultistepScheduler, "unipc", {}),
-}
-
-
-@pytest.mark.parametrize("name", SCHEDULERS)
-def test_the_schedulers_settings_are_followed(
-    name: str,
-    weft: UnetRuns,
-    pipe: Any,
-    folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    kind, solver, settings = SCHEDULERS[name]
+def scheduled(kind: Any, solver: str = "euler", **settings: Any) -> Variant:
+    """A model with another scheduler, and the solver that does the same."""
     scheduler = kind(**{**tiny_sdxl.TRAINED, **settings})
-    ours = UnetRuns.of(tiny_sdxl.with_scheduler(folder, tmp_path / "model", scheduler))
-    monkeypatch.setattr(pipe, "scheduler", scheduler)
-    theirs = pipe(**SIZED, latents=weft.noise()).images
-    assert difference(ours.latents(ours.empty(), solver=solver), theirs) < TOLERANCE
+    return Variant(partial(tiny_sdxl.write, scheduler=scheduler), weft={"solver": solver})
 
 
-def test_sizes_are_told_as_the_pipeline_tells_them(weft: UnetRuns, pipe: Any) -> None:
-    sizes = {
-        "original_size": (90, 70),
-        "crops_coords_top_left": (6, 2),
-        "target_size": (60, 50),
-        "negative_original_size": (20, 30),
-        "negative_crops_coords_top_left": (1, 0),
-        "negative_target_size": (HEIGHT, WIDTH),
-    }
-    # One sample: the pipeline mixes up positive and negative sizes in a larger batch.
-    one = {"prompt": PROMPTS[:1], "negative_prompt": NEGATIVE[:1], "latents": weft.noise()[:1]}
-    theirs = pipe(**{**SIZED, **one}, **sizes).images
-    told = {
-        "positive": {
-            "original_height": 90, "original_width": 70, "crop_top": 6, "crop_left": 2,
-            "target_height": 60, "target_width": 50,
-        },
-        "negative": {"original_height": 20, "original_width": 30, "crop_top": 1},
-    }  # fmt: skip
-    texts = {"prompts": PROMPTS[:1], "negative": NEGATIVE[:1]}
-    ours = replace(weft, told=told).latents(weft.empty(1), **texts)
-    assert difference(ours, theirs) < TOLERANCE
-    assert difference(weft.latents(weft.empty(1), **texts), theirs) > MARGIN * TOLERANCE
+def numbers(by_role: Mapping[str, Mapping[str, float]]) -> Shown:
+    """Sizes and scores in the conditionings of each role."""
+
+    def tell(role: str, told: Conditioning) -> Conditioning:
+        return replace(told, params={**told.params, **by_role.get(role, {})})
+
+    return tell
 
 
-def test_the_refiner_equals_its_pipeline(refiner: UnetRuns, refiner_folder: Path) -> None:
-    with injected(img2img_pipeline):
-        pipe = pipeline(ImageToImage, refiner_folder)
-        theirs = pipe(**COMMON, image=pixels(), strength=0.6).images
-    latent = refiner.encode(picture(), seed=11)
-    assert difference(refiner.latents(latent, seed=12, start=0.4), theirs) < TOLERANCE
-    unscored = replace(refiner, told={})
-    assert difference(unscored.latents(latent, seed=12, start=0.4), theirs) > MARGIN * TOLERANCE
-
-
-def test_base_to_refiner_equals_the_chain_of_pipelines(
-    weft: UnetRuns, refiner: UnetRuns, pipe: Any, refiner_folder: Path
-) -> None:
-    steps = {**COMMON, "num_inference_steps": 10}
-    base = pipe(**{**SIZED, **steps}, latents=weft.noise(), denoising_end=0.8).images
-    theirs = pipeline(ImageToImage, refiner_folder)(**steps, image=base, denoising_start=0.8).images
-    left = weft.result(weft.empty(), steps=10, params={"end": 0.2})
-    assert left.sigma > 0
-    assert left.space == weft.empty().space
-    assert weft.refs.vae.space == refiner.refs.vae.space == "sdxl"
-    assert difference(refiner.latents(left, steps=10), theirs) < TOLERANCE
-    whole = weft.latents(weft.empty(), steps=10)
-    assert difference(whole, theirs) > MARGIN * TOLERANCE
-
-
-@pytest.mark.parametrize("skip", [0, 2])
-def test_text_encoding_equals_the_pipeline(skip: int, weft: UnetRuns, pipe: Any) -> None:
+def encodes_alike(weft: Weft, pipe: Any, skip: int = 0) -> None:
     with torch.no_grad():
         sequence, _, pooled, _ = pipe.encode_prompt(
             PROMPTS, negative_prompt=NEGATIVE, clip_skip=skip or None
@@ -239,134 +83,138 @@ def test_text_encoding_equals_the_pipeline(skip: int, weft: UnetRuns, pipe: Any)
     assert difference(torch.from_numpy(ours["pooled"].copy()), pooled) < TOLERANCE
 
 
-def test_the_refiner_encodes_as_its_pipeline(refiner: UnetRuns, refiner_folder: Path) -> None:
-    pipe = pipeline(ImageToImage, refiner_folder)
-    with torch.no_grad():
-        sequence, _, pooled, _ = pipe.encode_prompt(PROMPTS, negative_prompt=NEGATIVE)
-    ours = refiner.text(PROMPTS).tensors
-    assert difference(torch.from_numpy(ours["sequence"].copy()), sequence) < TOLERANCE
-    assert difference(torch.from_numpy(ours["pooled"].copy()), pooled) < TOLERANCE
-
-
-def test_decoding_equals_the_pipeline(
-    weft: UnetRuns, pipe: Any, text_to_image: torch.Tensor
-) -> None:
-    theirs = pipe(**{**SIZED, "output_type": "np"}, latents=weft.noise()).images
-    latent = weft.empty().but(samples=text_to_image.numpy())
-    ours = weft.family.decode_latent(weft.refs.vae, latent, weft.load, "cpu").pixels
-    assert difference(torch.from_numpy(ours.copy()), torch.from_numpy(theirs)) < TOLERANCE
-
-
-def test_a_batch_equals_its_samples_alone(weft: UnetRuns) -> None:
-    both = weft.latents(weft.empty())
-    for index in range(2):
-        one = slice(index, index + 1)
-        alone = weft.latents(
-            weft.empty(1),
-            seed=sample_seed(3, index),
-            prompts=PROMPTS[one],
-            negative=NEGATIVE[one],
-        )
-        assert difference(alone, both[one]) < TOLERANCE
-
-
-Patch = Callable[[pytest.MonkeyPatch], None]
-
-
-def _no_pooled(patch: pytest.MonkeyPatch) -> None:
-    right = sdxl.SdxlDenoiser.prepare
-
-    def prepare(self: Any, given: Any, count: int) -> Any:
-        ready = right(self, given, count)
-        return {**ready, "pooled": ready["pooled"] * 0}
-
-    patch.setattr(sdxl.SdxlDenoiser, "prepare", prepare)
-
-
-def _no_sizes(patch: pytest.MonkeyPatch) -> None:
-    right = sdxl.SdxlDenoiser.prepare
-
-    def prepare(self: Any, given: Any, count: int) -> Any:
-        ready = right(self, given, count)
-        return {**ready, "told": ready["told"].nan_to_num(0.0)}
-
-    patch.setattr(sdxl.SdxlDenoiser, "prepare", prepare)
-
-
-def _last_layer(patch: pytest.MonkeyPatch) -> None:
-    right = clip.states
-    patch.setattr(clip, "states", lambda net, ids, back, normed: right(net, ids, back - 1, normed))
-
-
-def _normed(patch: pytest.MonkeyPatch) -> None:
-    right = clip.states
-    patch.setattr(clip, "states", lambda net, ids, back, normed: right(net, ids, back, True))
-
-
-def _one_time_off(patch: pytest.MonkeyPatch) -> None:
-    right = NoiseTable.time
-    patch.setattr(NoiseTable, "time", lambda self, sigma: right(self, sigma) - 1)
-
-
-def _no_offset(patch: pytest.MonkeyPatch) -> None:
-    right = sdxl.process_of
-    patch.setattr(sdxl, "process_of", lambda settings: right({**settings, "steps_offset": 0}))
-
-
-def _other_curve(patch: pytest.MonkeyPatch) -> None:
-    wrong = {"beta_schedule": "linear"}
-    for name in ("process_of", "noise_table"):
-        right = getattr(sdxl, name)
-        patch.setattr(sdxl, name, lambda settings, r=right: r({**settings, **wrong}))
-
-
-def _unscaled(patch: pytest.MonkeyPatch) -> None:
-    right = unet.UnetDenoiser.__call__
-    patch.setattr(
-        unet.UnetDenoiser,
-        "__call__",
-        lambda self, x, sigma, ready: right(self, x * (1 + sigma**2) ** 0.5, sigma, ready),
+class TestSdxl(PictureParity):
+    case = Case(
+        tiny_sdxl.write,
+        StableDiffusionXLPipeline,
+        StableDiffusionXLImg2ImgPipeline,
+        StableDiffusionXLInpaintPipeline,
+        picture_sized=False,
+        weft={"steps": 5},
+        variants={
+            "euler, trailing": scheduled(EulerDiscreteScheduler, timestep_spacing="trailing"),
+            "euler, linspace": scheduled(EulerDiscreteScheduler, timestep_spacing="linspace"),
+            "euler, karras": scheduled(EulerDiscreteScheduler, use_karras_sigmas=True),
+            "euler, exponential": scheduled(EulerDiscreteScheduler, use_exponential_sigmas=True),
+            "euler, v": scheduled(EulerDiscreteScheduler, **V),
+            "euler, v, pure noise": scheduled(EulerDiscreteScheduler, **PURE_NOISE),
+            "ddim": scheduled(DDIMScheduler, clip_sample=False),
+            "ddim, v, pure noise": scheduled(DDIMScheduler, clip_sample=False, **PURE_NOISE),
+            "ddim, not to one": scheduled(DDIMScheduler, clip_sample=False, set_alpha_to_one=False),
+            "ddim, leading, not to one": scheduled(
+                DDIMScheduler, clip_sample=False, set_alpha_to_one=False, steps_offset=0
+            ),
+            "dpm++": scheduled(DPM, "dpmpp_2m"),
+            "dpm++, karras": scheduled(DPM, "dpmpp_2m", use_karras_sigmas=True),
+            "dpm++, v": scheduled(DPM, "dpmpp_2m", **V),
+            "unipc": scheduled(UniPCMultistepScheduler, "unipc"),
+            "unipc, sigma_min": scheduled(
+                UniPCMultistepScheduler, "unipc", final_sigmas_type="sigma_min"
+            ),
+        },
+        mistakes={
+            "no pooled text": prepared(SdxlDenoiser, lambda r: {"pooled": r["pooled"] * 0}),
+            "sizes of 0": prepared(SdxlDenoiser, lambda r: {"told": r["told"].nan_to_num(0.0)}),
+            "the last layer's states": clip_layer(-1),
+            "states normed": clip_normed(True),
+            "the time before": ONE_TIME_OFF,
+            "no steps offset": read_as(sdxl, "process_of", steps_offset=0),
+            "betas of another curve": read_as(
+                sdxl, "process_of", "noise_table", beta_schedule="linear"
+            ),
+            "latents not brought to unit variance": called(
+                UnetDenoiser, lambda right, x, s, r: right(x * (1 + s**2) ** 0.5, s, r)
+            ),
+        },
+        picture_mistakes={"another scale": scaled(0.18215)},
     )
 
+    def pipeline(self, kind: Any, folder: Path) -> Any:
+        """Those from pictures take a model for a refiner, unless they are told."""
+        pipe = super().pipeline(kind, folder)
+        if kind is not StableDiffusionXLPipeline:
+            pipe.register_to_config(requires_aesthetics_score=False)
+        return pipe
 
-MISTAKES: dict[str, Patch] = {
-    "no pooled text": _no_pooled,
-    "sizes of 0": _no_sizes,
-    "the last layer's states": _last_layer,
-    "states normed": _normed,
-    "the time before": _one_time_off,
-    "no steps offset": _no_offset,
-    "betas of another curve": _other_curve,
-    "latents not brought to unit variance": _unscaled,
-}
+    @pytest.fixture(scope="class")
+    def refiner(self, tmp_path_factory: pytest.TempPathFactory) -> Weft:
+        scored = numbers({"negative": {"aesthetic_score": 2.5}})
+        folder = tiny_sdxl.write_refiner(tmp_path_factory.mktemp("refiner"))
+        return self.ours(folder, shown=scored)
 
+    @pytest.fixture(scope="class")
+    def refining(self, refiner: Weft) -> Any:
+        return parity.pipeline(StableDiffusionXLImg2ImgPipeline, refiner.path)
 
-@pytest.mark.parametrize("name", MISTAKES)
-def test_mistakes_are_far_off(
-    name: str, weft: UnetRuns, text_to_image: torch.Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    MISTAKES[name](monkeypatch)
-    assert difference(weft.latents(weft.empty()), text_to_image) > MARGIN * TOLERANCE
+    def test_dpm_solver_ends_where_the_settings_say(self, weft: Weft, tmp_path: Path) -> None:
+        """From 15 steps on, below which diffusers makes the last step one of first order."""
+        scheduler = DPM(**tiny_sdxl.TRAINED, final_sigmas_type="sigma_min")
+        path = tiny_sdxl.write(tmp_path, scheduler=scheduler)
+        long = {"solver": "dpmpp_2m", "steps": 16}
+        ours, to_zero = self.ours(path, **long), replace(weft, **long)
+        theirs = self.latents(self.made(self.pipeline(StableDiffusionXLPipeline, path), ours))
+        assert difference(ours.run(ours.empty()), theirs) < TOLERANCE
+        assert difference(to_zero.run(weft.empty()), theirs) > MARGIN * TOLERANCE
 
+    def test_an_in_paint_model_equals_the_pipeline(self, tmp_path: Path) -> None:
+        ours = self.ours(tiny_sdxl.write(tmp_path, in_channels=9))
+        pipe = self.pipeline(StableDiffusionXLInpaintPipeline, tmp_path)
+        given = {"image": pixels(), "mask_image": mask_image(), "strength": 1.0}
+        with injected(StableDiffusionXLInpaintPipeline):
+            theirs = self.latents(pipe(**self.told(pipe, ours), **given))
+        found = ours.run(ours.empty(), 12, shown=with_hole(ours, coverage()))
+        assert difference(found, theirs) < TOLERANCE
 
-@pytest.mark.parametrize("changed", [{"cfg": 3.3}, {"prompts": PROMPTS[::-1]}, {"seed": 4}])
-def test_wrong_settings_are_far_off(
-    changed: dict[str, Any], weft: UnetRuns, text_to_image: torch.Tensor
-) -> None:
-    assert difference(weft.latents(weft.empty(), **changed), text_to_image) > MARGIN * TOLERANCE
+    def test_sizes_are_told_as_the_pipeline_tells_them(self, weft: Weft, pipe: Any) -> None:
+        sizes = {
+            "original_size": (90, 70),
+            "crops_coords_top_left": (6, 2),
+            "target_size": (60, 50),
+            "negative_original_size": (20, 30),
+            "negative_crops_coords_top_left": (1, 0),
+            "negative_target_size": (HEIGHT, WIDTH),
+        }
+        # One sample: the pipeline mixes up positive and negative sizes in a larger batch.
+        one = {"prompt": PROMPTS[:1], "negative_prompt": NEGATIVE[:1], "latents": weft.noise()[:1]}
+        theirs = self.latents(self.made(pipe, weft, **one, **sizes))
+        told = {
+            "positive": {
+                "original_height": 90, "original_width": 70, "crop_top": 6, "crop_left": 2,
+                "target_height": 60, "target_width": 50,
+            },
+            "negative": {"original_height": 20, "original_width": 30, "crop_top": 1},
+        }  # fmt: skip
+        texts = {"prompts": PROMPTS[:1], "negative": NEGATIVE[:1]}
+        ours = weft.run(weft.empty(1), shown=numbers(told), **texts)
+        assert difference(ours, theirs) < TOLERANCE
+        assert difference(weft.run(weft.empty(1), **texts), theirs) > MARGIN * TOLERANCE
 
+    @pytest.mark.parametrize("skip", [0, 2])
+    def test_text_encoding_equals_the_pipeline(self, skip: int, weft: Weft, pipe: Any) -> None:
+        encodes_alike(weft, pipe, skip)
 
-def test_an_unscaled_vae_is_far_off(
-    weft: UnetRuns, image_to_image: torch.Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kl, "scaling_of", lambda config: Scaling(0.18215))
-    ours = weft.latents(weft.encode(picture(), seed=11), seed=12, start=1 - 0.6)
-    assert difference(ours, image_to_image) > MARGIN * TOLERANCE
+    def test_the_refiner_equals_its_pipeline(self, refiner: Weft, refining: Any) -> None:
+        with injected(StableDiffusionXLImg2ImgPipeline):
+            told = unsized(self.told(refining, refiner))
+            theirs = self.latents(refining(**told, image=pixels(), strength=STRENGTH))
+        latent = refiner.encode(picture(), seed=11)
+        assert difference(refiner.run(latent, 12, 1 - STRENGTH), theirs) < TOLERANCE
+        unscored = refiner.run(latent, 12, 1 - STRENGTH, shown=numbers({}))
+        assert difference(unscored, theirs) > MARGIN * TOLERANCE
 
+    def test_base_to_refiner_equals_the_chain_of_pipelines(
+        self, weft: Weft, refiner: Weft, pipe: Any, refining: Any
+    ) -> None:
+        base = replace(weft, steps=10)
+        first = self.latents(self.made(pipe, base, denoising_end=0.8))
+        told = unsized(self.told(refining, base))
+        theirs = self.latents(refining(**told, image=first, denoising_start=0.8))
+        left = replace(base, schedule={"end": 0.2}).result(base.empty())
+        assert left.sigma > 0
+        assert left.space == weft.empty().space
+        assert weft.refs.vae.space == refiner.refs.vae.space == "sdxl"
+        assert difference(refiner.run(left, steps=10), theirs) < TOLERANCE
+        assert difference(base.run(base.empty()), theirs) > MARGIN * TOLERANCE
 
-def test_wrong_masks_are_far_off(weft: UnetRuns, in_paint: torch.Tensor) -> None:
-    latent = weft.masked()
-    assert latent.mask is not None
-    for wrong in (1 - latent.mask, np.ones_like(latent.mask), np.roll(latent.mask, 1, axis=2)):
-        ours = weft.latents(latent.but(mask=wrong), seed=12, start=1 - 0.8)
-        assert difference(ours, in_paint) > MARGIN * TOLERANCE
+    def test_the_refiner_encodes_as_its_pipeline(self, refiner: Weft, refining: Any) -> None:
+        encodes_alike(refiner, refining)

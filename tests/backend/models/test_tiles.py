@@ -66,6 +66,8 @@ def test_an_overlap_that_is_none_is_refused(overlap: int) -> None:
 def test_tiles_are_told_in_pixels() -> None:
     with pytest.raises(DiffusionError, match="Tiles of 32 pixels cannot overlap by 64"):
         Coding(tile=32, overlap=64).tiling(64, 64, 8)
+    assert Coding(tile=64).tiling(64, 64, 8) == Tiling(8, 2)  # a quarter, where none is given
+    assert Coding(tile=8).tiling(64, 64, 8) == Tiling(2, 1)
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ def test_the_spaces_of_the_published_models_have_names(folder: Path, tmp_path: P
                                    "out_channels": channels}))  # fmt: skip
         return facts_of(copy).latent_space
 
-    assert named("a", 16, latents_mean=wan.MEAN_21) == "wan21"
+    assert named("a", 16, latents_mean=causal_video.MEAN_21) == "wan21"
     assert named("b", 16, latents_mean=[0.0] * 16).startswith("wan:")
     coarse = {"patch_size": 2, "scale_factor_spatial": 16}
     assert named("c", 48, latents_mean=[0.0] * 48, **coarse) == "wan22"

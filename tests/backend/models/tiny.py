@@ -47,10 +47,18 @@ def clip_tokenizer() -> CLIPTokenizer:
     )
 
 
-def t5_tokenizer() -> T5Tokenizer:
+def t5_tokenizer(longest: int = TOKENS) -> T5Tokenizer:
     specials = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -20.0)]
     letters = [(c, -5.0) for c in "▁" + string.ascii_lowercase + string.digits + ".,"]
-    return T5Tokenizer(vocab=[*specials, *letters], extra_ids=0, model_max_length=TOKENS)
+    return T5Tokenizer(vocab=[*specials, *letters], extra_ids=0, model_max_length=longest)
+
+
+def t5(width: int = 32) -> T5EncoderModel:
+    """An encoder for the tokenizer's tokens."""
+    config = T5Config(
+        vocab_size=len(t5_tokenizer()), d_model=width, d_kv=16, d_ff=64, num_layers=2, num_heads=2
+    )
+    return T5EncoderModel(config).eval()
 
 
 def transformer(guidance: bool) -> FluxTransformer2DModel:
@@ -70,24 +78,23 @@ def transformer(guidance: bool) -> FluxTransformer2DModel:
     return shake(net, 1)
 
 
-def vae() -> AutoencoderKL:
+def vae(**changes: Any) -> AutoencoderKL:
+    """A VAE that halves the picture once."""
     torch.manual_seed(0)
-    net = AutoencoderKL(
-        in_channels=3,
-        out_channels=3,
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        block_out_channels=(4, 8),
-        layers_per_block=1,
-        latent_channels=4,
-        norm_num_groups=2,
-        sample_size=32,
-        use_quant_conv=False,
-        use_post_quant_conv=False,
-        scaling_factor=0.7,
-        shift_factor=0.15,
-    )
-    return net.eval()
+    settings: dict[str, Any] = {
+        "down_block_types": ("DownEncoderBlock2D",) * 2,
+        "up_block_types": ("UpDecoderBlock2D",) * 2,
+        "block_out_channels": (4, 8),
+        "latent_channels": 4,
+        "norm_num_groups": 2,
+        "sample_size": 32,
+        "use_quant_conv": False,
+        "use_post_quant_conv": False,
+        "scaling_factor": 0.7,
+        "shift_factor": 0.15,
+        **changes,
+    }
+    return AutoencoderKL(**settings).eval()
 
 
 def write(folder: Path, guidance: bool = True, **scheduler: Any) -> Path:
@@ -107,25 +114,26 @@ def write(folder: Path, guidance: bool = True, **scheduler: Any) -> Path:
             pad_token_id=1,
         )
     )
-    t5 = T5EncoderModel(
-        T5Config(
-            vocab_size=len(t5_tokenizer()), d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2
-        )
-    )
     settings = {"shift": 3.0, "use_dynamic_shifting": True, **scheduler}
     parts = {
         "scheduler": FlowMatchEulerDiscreteScheduler(**settings),
         "text_encoder": clip.eval(),
-        "text_encoder_2": t5.eval(),
+        "text_encoder_2": t5(),
         "tokenizer": clip_tokenizer(),
         "tokenizer_2": t5_tokenizer(),
         "transformer": transformer(guidance),
         "vae": vae(),
     }
-    index: dict[str, Any] = {"_class_name": "FluxPipeline", "_diffusers_version": "0.42.1"}
+    return save(folder, "FluxPipeline", parts)
+
+
+def save(folder: Path, pipeline: str, parts: dict[str, Any], **more: Any) -> Path:
+    """Write components and their index; ``None`` is a component that a model does without."""
+    index: dict[str, Any] = {"_class_name": pipeline, "_diffusers_version": "0.42.1", **more}
     for name, part in parts.items():
-        part.save_pretrained(folder / name)
         library = "transformers" if name.startswith(("text", "token")) else "diffusers"
-        index[name] = [library, type(part).__name__]
+        index[name] = [None, None] if part is None else [library, type(part).__name__]
+        if part is not None:
+            part.save_pretrained(folder / name)
     (folder / "model_index.json").write_text(json.dumps(index))
     return folder

@@ -10,9 +10,8 @@ from diffusers.models.transformers.transformer_chroma import ChromaTransformer2D
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
     FlowMatchEulerDiscreteScheduler,
 )
-from transformers import T5Config, T5EncoderModel
 
-from tests.backend.models import tiny, tiny_llm
+from tests.backend.models import tiny
 
 TOKENS = tiny.TOKENS * 2
 
@@ -37,18 +36,13 @@ def transformer(**changes: Any) -> ChromaTransformer2DModel:
 
 def write(folder: Path, **scheduler: Any) -> Path:
     """Write the model folder; ``scheduler`` overrides its settings."""
-    tokenizer = tiny.t5_tokenizer()
-    tokenizer.model_max_length = TOKENS
     torch.manual_seed(0)
-    t5 = T5EncoderModel(
-        T5Config(vocab_size=len(tokenizer), d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2)
-    )
     settings = {"shift": 3.0, "use_dynamic_shifting": True, **scheduler}
     parts = {
         "scheduler": FlowMatchEulerDiscreteScheduler(**settings),
-        "text_encoder": t5.eval(),
-        "tokenizer": tokenizer,
+        "text_encoder": tiny.t5(),
+        "tokenizer": tiny.t5_tokenizer(TOKENS),
         "transformer": transformer(),
         "vae": tiny.vae(),
     }
-    return tiny_llm.write(folder, "ChromaPipeline", parts)
+    return tiny.save(folder, "ChromaPipeline", parts)

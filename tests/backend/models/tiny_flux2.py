@@ -62,4 +62,4 @@ def write(folder: Path, distilled: bool = False, **scheduler: Any) -> Path:
         "transformer": transformer(),
         "vae": vae(),
     }
-    return tiny_llm.write(folder, "Flux2KleinPipeline", parts, is_distilled=distilled)
+    return tiny.save(folder, "Flux2KleinPipeline", parts, is_distilled=distilled)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import string
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -55,17 +53,6 @@ def qwen(layers: int = 3, scored: bool = False, width: int = 32) -> Any:
         initializer_range=0.2,
     )
     return (Qwen3ForCausalLM if scored else Qwen3Model)(config).eval()
-
-
-def write(folder: Path, pipeline: str, parts: dict[str, Any], **index: Any) -> Path:
-    """Write components as a model folder."""
-    named: dict[str, Any] = {"_class_name": pipeline, "_diffusers_version": "0.42.1", **index}
-    for name, part in parts.items():
-        part.save_pretrained(folder / name)
-        library = "transformers" if name.startswith(("text", "token")) else "diffusers"
-        named[name] = [library, type(part).__name__]
-    (folder / "model_index.json").write_text(json.dumps(named))
-    return folder
 
 
 def gemma_tokenizer(longest: int) -> GemmaTokenizer:

@@ -44,4 +44,4 @@ def write(folder: Path, **scheduler: Any) -> Path:
         "transformer": transformer(),
         "vae": tiny.vae(),
     }
-    return tiny_llm.write(folder, "Lumina2Pipeline", parts)
+    return tiny.save(folder, "Lumina2Pipeline", parts)

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from diffusers.models.transformers.pixart_transformer_2d import PixArtTransformer2DModel
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
-from transformers import T5Config, T5EncoderModel
 
 from tests.backend.models import tiny, tiny_sdxl
 
@@ -32,21 +31,16 @@ def transformer(**changes: Any) -> PixArtTransformer2DModel:
     return tiny.shake(PixArtTransformer2DModel(**settings), 1)
 
 
-def write(folder: Path, alpha: bool = False) -> Path:
-    """Write a Sigma, or an Alpha that is told sizes."""
-    tokenizer = tiny.t5_tokenizer()
-    tokenizer.model_max_length = TOKENS
+def write(folder: Path, alpha: bool = False, scheduler: Any = None) -> Path:
+    """Write a Sigma, or an Alpha that is told sizes, with a scheduler other than its own."""
     torch.manual_seed(0)
-    t5 = T5EncoderModel(
-        T5Config(vocab_size=len(tokenizer), d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2)
-    )
     parts = {
-        "scheduler": DPMSolverMultistepScheduler(**TRAINED),
-        "text_encoder": t5.eval(),
-        "tokenizer": tokenizer,
+        "scheduler": scheduler or DPMSolverMultistepScheduler(**TRAINED),
+        "text_encoder": tiny.t5(),
+        "tokenizer": tiny.t5_tokenizer(TOKENS),
         "transformer": transformer(sample_size=128, use_additional_conditions=None)
         if alpha
         else transformer(),
         "vae": tiny_sdxl.vae(0.18215 if alpha else 0.13025),
     }
-    return tiny_sdxl.save(folder, f"PixArt{'Alpha' if alpha else 'Sigma'}Pipeline", parts)
+    return tiny.save(folder, f"PixArt{'Alpha' if alpha else 'Sigma'}Pipeline", parts)

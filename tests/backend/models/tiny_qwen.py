@@ -20,8 +20,7 @@ from transformers import (
     Qwen2VLProcessor,
 )
 
-from tests.backend.models.tiny import shake
-from tests.backend.models.tiny_llm import write as write_parts
+from tests.backend.models.tiny import save, shake
 
 TOKENS = 260
 """Text tokens that are read: a byte each, so most of the instruction is among them."""
@@ -134,7 +133,7 @@ def write(folder: Path, pipeline: str = "QwenImagePipeline", **scheduler: Any) -
         parts["tokenizer"] = tokenizer(1024)
         pictures().save_pretrained(folder / "processor")
         index["processor"] = ["transformers", "Qwen2VLProcessor"]
-    return write_parts(folder, pipeline, parts, **index)
+    return save(folder, pipeline, parts, **index)
 
 
 def pictures() -> Qwen2VLImageProcessorPil:

@@ -10,8 +10,7 @@ from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.transformers.sana_transformer import SanaTransformer2DModel
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
-from tests.backend.models import tiny_llm
-from tests.backend.models.tiny import shake
+from tests.backend.models import tiny, tiny_llm
 
 TOKENS = 48
 
@@ -31,7 +30,7 @@ def transformer(**changes: Any) -> SanaTransformer2DModel:
         "sample_size": 16,
         **changes,
     }
-    return shake(SanaTransformer2DModel(**settings), 1)
+    return tiny.shake(SanaTransformer2DModel(**settings), 1)
 
 
 def vae(width: int = 4) -> AutoencoderDC:
@@ -54,7 +53,7 @@ def vae(width: int = 4) -> AutoencoderDC:
         scaling_factor=0.7,
         **both,
     )
-    return shake(net, 2)
+    return tiny.shake(net, 2)
 
 
 def write(folder: Path, **scheduler: Any) -> Path:
@@ -73,4 +72,4 @@ def write(folder: Path, **scheduler: Any) -> Path:
         "transformer": transformer(),
         "vae": vae(),
     }
-    return tiny_llm.write(folder, "SanaPipeline", parts)
+    return tiny.save(folder, "SanaPipeline", parts)

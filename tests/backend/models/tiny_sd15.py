@@ -8,8 +8,8 @@ from typing import Any
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_pndm import PNDMScheduler
 
-from tests.backend.models.tiny import clip_tokenizer
-from tests.backend.models.tiny_sdxl import encoder, save, unet, vae
+from tests.backend.models.tiny import clip_tokenizer, save
+from tests.backend.models.tiny_sdxl import encoder, unet, vae
 
 TRAINED: dict[str, Any] = {
     "beta_start": 0.00085,
@@ -22,10 +22,11 @@ TRAINED: dict[str, Any] = {
 """The settings that the schedulers of version 1 come with."""
 
 
-def write(folder: Path, **changes: Any) -> Path:
-    """Write a model of version 1; ``changes`` are the UNet's."""
+def write(folder: Path, scheduler: Any = None, **changes: Any) -> Path:
+    """Write a model of version 1, with a scheduler other than its own; ``changes`` are the
+    UNet's."""
     older = {"use_linear_projection": False, "attention_head_dim": 4}
-    return _save(folder, PNDMScheduler(**TRAINED), {**older, **changes})
+    return _save(folder, scheduler or PNDMScheduler(**TRAINED), {**older, **changes})
 
 
 def write_v(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from diffusers.models.transformers.transformer_sd3 import SD3Transformer2DModel
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
     FlowMatchEulerDiscreteScheduler,
 )
-from transformers import T5Config, T5EncoderModel
+from transformers import T5EncoderModel
 
 from tests.backend.models import tiny, tiny_sdxl
 
@@ -40,33 +40,12 @@ def transformer(**changes: Any) -> SD3Transformer2DModel:
 
 def vae() -> AutoencoderKL:
     """A VAE that halves the picture once, with the channels and the scaling of the real one."""
-    torch.manual_seed(0)
-    net = AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        block_out_channels=(4, 8),
-        latent_channels=16,
-        norm_num_groups=2,
-        sample_size=32,
-        use_quant_conv=False,
-        use_post_quant_conv=False,
-        scaling_factor=1.5305,
-        shift_factor=0.0609,
-    )
-    return net.eval()
+    return tiny.vae(latent_channels=16, scaling_factor=1.5305, shift_factor=0.0609)
 
 
 def t5() -> T5EncoderModel:
     torch.manual_seed(0)
-    config = T5Config(
-        vocab_size=len(tiny.t5_tokenizer()),
-        d_model=TEXT_WIDTH,
-        d_kv=16,
-        d_ff=64,
-        num_layers=2,
-        num_heads=2,
-    )
-    return T5EncoderModel(config).eval()
+    return tiny.t5(TEXT_WIDTH)
 
 
 def write(folder: Path, with_t5: bool = True, net: Any = None, **scheduler: Any) -> Path:
@@ -82,4 +61,4 @@ def write(folder: Path, with_t5: bool = True, net: Any = None, **scheduler: Any)
         "transformer": net or transformer(),
         "vae": vae(),
     }
-    return tiny_sdxl.save(folder, "StableDiffusion3Pipeline", parts)
+    return tiny.save(folder, "StableDiffusion3Pipeline", parts)

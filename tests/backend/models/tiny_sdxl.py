@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from tests.backend.models.tiny import TOKENS, clip_tokenizer, shake
+from tests.backend.models.tiny import TOKENS, clip_tokenizer, save, shake
 
 TRAINED: dict[str, Any] = {
     "beta_start": 0.00085,
@@ -85,10 +83,10 @@ def encoder(seed: int, projected: bool, width: int = 32) -> Any:
     return shake(kind(config), seed)
 
 
-def write(folder: Path, **changes: Any) -> Path:
-    """Write a base model; ``changes`` are the UNet's."""
+def write(folder: Path, scheduler: Any = None, **changes: Any) -> Path:
+    """Write a base model, with a scheduler other than its own; ``changes`` are the UNet's."""
     parts = {
-        "scheduler": EulerDiscreteScheduler(**TRAINED),
+        "scheduler": scheduler or EulerDiscreteScheduler(**TRAINED),
         "text_encoder": encoder(1, projected=False),
         "text_encoder_2": encoder(2, projected=True, width=48),
         "tokenizer": clip_tokenizer(),
@@ -111,25 +109,3 @@ def write_refiner(folder: Path) -> Path:
         "vae": vae(0.13025),
     }
     return save(folder, "StableDiffusionXLImg2ImgPipeline", parts, requires_aesthetics_score=True)
-
-
-def with_scheduler(folder: Path, to: Path, scheduler: Any) -> Path:
-    """A copy of a model folder with another scheduler."""
-    copy = Path(shutil.copytree(folder, to))
-    scheduler.save_pretrained(copy / "scheduler")
-    index = json.loads((copy / "model_index.json").read_text())
-    index["scheduler"] = ["diffusers", type(scheduler).__name__]
-    (copy / "model_index.json").write_text(json.dumps(index))
-    return copy
-
-
-def save(folder: Path, pipeline: str, parts: dict[str, Any], **more: Any) -> Path:
-    """Write components and their index; ``None`` is a component that a model does without."""
-    index: dict[str, Any] = {"_class_name": pipeline, "_diffusers_version": "0.42.1", **more}
-    for name, part in parts.items():
-        library = "transformers" if name.startswith(("text", "token")) else "diffusers"
-        index[name] = [None, None] if part is None else [library, type(part).__name__]
-        if part is not None:
-            part.save_pretrained(folder / name)
-    (folder / "model_index.json").write_text(json.dumps(index))
-    return folder

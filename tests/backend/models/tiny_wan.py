@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 from transformers import UMT5Config, UMT5EncoderModel
 
-from tests.backend.models.tiny import shake, t5_tokenizer
+from tests.backend.models.tiny import save, shake, t5_tokenizer
 
 CHANNELS, WIDTH = 4, 24
 
@@ -87,20 +86,8 @@ def write(
         "text_encoder": text_encoder(len(tokenizer)),
         "tokenizer": tokenizer,
         "transformer": transformer(1),
+        "transformer_2": None if boundary is None else transformer(4),
         "vae": vae(coarse),
     }
-    if boundary is not None:
-        parts["transformer_2"] = transformer(4)
-    index: dict[str, Any] = {
-        "_class_name": "WanPipeline",
-        "_diffusers_version": "0.42.1",
-        "boundary_ratio": boundary,
-        "expand_timesteps": coarse,
-        "transformer_2": [None, None],
-    }
-    for name, part in parts.items():
-        part.save_pretrained(folder / name)
-        library = "transformers" if name.startswith(("text", "token")) else "diffusers"
-        index[name] = [library, type(part).__name__]
-    (folder / "model_index.json").write_text(json.dumps(index))
-    return folder
+    told = {"boundary_ratio": boundary, "expand_timesteps": coarse}
+    return save(folder, "WanPipeline", parts, **told)

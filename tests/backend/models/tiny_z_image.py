@@ -42,4 +42,4 @@ def write(folder: Path, shift: float = 3.0) -> Path:
         "transformer": transformer(),
         "vae": tiny.vae(),
     }
-    return tiny_llm.write(folder, "ZImagePipeline", parts)
+    return tiny.save(folder, "ZImagePipeline", parts)

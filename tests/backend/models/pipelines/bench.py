@@ -45,6 +45,10 @@ class Bench(FakeDevice):
     def spool(self, frames: Iterable[Image], rate: float, depth: Any = "16") -> Video:
         return self.videos.video(frames, rate, depth)
 
+    def clip(self, frames: int, side: int) -> Video:
+        """A video of noise."""
+        return self.spool([photo(side, seed) for seed in range(frames)], 8.0)
+
 
 def through_node(animal: Animal, bench: Bench, **more: Any) -> Any:
     """What the node for the animal's task gives."""
@@ -53,7 +57,10 @@ def through_node(animal: Animal, bench: Bench, **more: Any) -> Any:
     wish = dict(animal.wish)
     if animal.task == "edit":
         wish.setdefault("image", photo())
-    return node(bench, model, **{"seed": SEED, **wish, **more})
+    if "clip" in wish:
+        wish["video"] = bench.clip(*wish.pop("clip"))
+    with animal.sized():
+        return node(bench, model, **{"seed": SEED, **wish, **more})
 
 
 def array_of(value: Any) -> Any:
@@ -77,12 +84,17 @@ def directly(animal: Animal, folder: Path) -> Any:
         call["image"] = pillow_pictures(animal.wish.get("image", photo()), kind)
     if "mask" in animal.wish:
         call["mask_image"] = pillow_pictures(animal.wish["mask"], kind)
+    if "clip" in animal.wish:
+        frames, side = animal.wish["clip"]
+        call["video"] = [pillow_pictures(photo(side, seed), kind) for seed in range(frames)]
     made = []
     for index in range(animal.wish.get("count", 1)):
         generator = torch.Generator().manual_seed(sample_seed(SEED, index))
-        output = pipeline(**call, generator=generator, output_type="np")
+        with animal.sized():
+            output = pipeline(**call, generator=generator, output_type="np")
         found = next(iter(output.values()))
         found = found.float().numpy() if hasattr(found, "numpy") else np.asarray(found)
+        found = found[:, None] if animal.task == "audio" and found.ndim == 2 else found
         made.append(found if animal.task in ("image", "edit") else found[0])
     return made[0] if len(made) == 1 else np.concatenate(made)
 

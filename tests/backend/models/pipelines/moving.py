@@ -1,4 +1,4 @@
-"""Components of tiny pipelines that make videos and sounds."""
+"""Components of tiny pipelines that make videos."""
 
 from __future__ import annotations
 
@@ -89,118 +89,6 @@ def cogvideox() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def oobleck(latents: int) -> Any:
-    return parts.seeded(
-        df.AutoencoderOobleck,
-        encoder_hidden_size=6, downsampling_ratios=[1, 2], decoder_channels=3,
-        decoder_input_channels=latents, audio_channels=2, channel_multiples=[2, 4],
-        sampling_rate=8,
-    )  # fmt: skip
-
-
-def stable_audio() -> dict[str, Any]:
-    return {
-        "transformer": net(
-            df.StableAudioDiTModel,
-            sample_size=16, in_channels=3, num_layers=2, attention_head_dim=4,
-            num_key_value_attention_heads=2, out_channels=3, cross_attention_dim=4,
-            time_proj_dim=8, global_states_input_dim=8, cross_attention_input_dim=4,
-        ),
-        "vae": oobleck(3),
-        "text_encoder": parts.t5(),
-        "tokenizer": t5_tokenizer(),
-        "projection_model": parts.seeded(
-            df.StableAudioProjectionModel,
-            text_encoder_dim=parts.T5_WIDTH, conditioning_dim=4, min_value=0, max_value=32,
-        ),
-        "scheduler": df.CosineDPMSolverMultistepScheduler(
-            solver_order=2, prediction_type="v_prediction", sigma_data=1.0,
-            sigma_schedule="exponential",
-        ),
-    }  # fmt: skip
-
-
-def ace_step() -> dict[str, Any]:
-    from diffusers.pipelines.ace_step import AceStepConditionEncoder
-
-    letters = parts.letters(("<|endoftext|>",))
-    shape: dict[str, Any] = {
-        "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4,
-        "num_key_value_heads": 2, "head_dim": 8,
-    }  # fmt: skip
-    config = hf.Qwen3Config(
-        **shape, num_hidden_layers=2, vocab_size=len(letters), max_position_embeddings=256,
-    )  # fmt: skip
-    return {
-        "transformer": net(
-            df.AceStepTransformer1DModel,
-            **shape, num_hidden_layers=2, in_channels=24, audio_acoustic_hidden_dim=8,
-            patch_size=2, rope_theta=10000.0, sliding_window=16,
-        ),
-        "condition_encoder": net(
-            AceStepConditionEncoder,
-            **shape, text_hidden_dim=32, timbre_hidden_dim=8, num_lyric_encoder_hidden_layers=2,
-            num_timbre_encoder_hidden_layers=2, rope_theta=10000.0, sliding_window=16,
-        ),
-        "vae": oobleck(8),
-        "text_encoder": parts.seeded(hf.Qwen3Model, config),
-        "tokenizer": letters,
-        "scheduler": flow(num_train_timesteps=1, shift=1.0),
-    }  # fmt: skip
-
-
-def qwen_vl() -> tuple[Any, Any]:
-    """A tiny Qwen2.5-VL and its processor, without the part for videos."""
-    special = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|image_pad|>", "<|video_pad|>",
-               "<|vision_start|>", "<|vision_end|>")  # fmt: skip
-    tokenizer = parts.letters(special, padding_side="left", model_max_length=1024)
-    size = len(tokenizer)
-    config = hf.Qwen2_5_VLConfig(
-        text_config={
-            "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2,
-            "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": size,
-            "rope_scaling": {"mrope_section": [1, 1, 2], "rope_type": "default"},
-        },
-        vision_config={
-            "depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2,
-            "out_hidden_size": 16,
-        },
-        image_token_id=tokenizer.convert_tokens_to_ids("<|image_pad|>"),
-        video_token_id=tokenizer.convert_tokens_to_ids("<|video_pad|>"),
-        vision_start_token_id=tokenizer.convert_tokens_to_ids("<|vision_start|>"),
-        vision_end_token_id=tokenizer.convert_tokens_to_ids("<|vision_end|>"),
-    )  # fmt: skip
-    kept = ["image_processor", "tokenizer"]
-    plain = {"get_attributes": classmethod(lambda cls: kept)}
-    processor = type("Qwen2VLProcessor", (hf.Qwen2VLProcessor,), plain)(
-        hf.Qwen2VLImageProcessor(), tokenizer
-    )
-    return parts.seeded(hf.Qwen2_5_VLForConditionalGeneration, config), processor
-
-
-def kandinsky5() -> dict[str, Any]:
-    model, processor = qwen_vl()
-    return {
-        "transformer": net(
-            df.Kandinsky5Transformer3DModel,
-            in_visual_dim=4, in_text_dim=16, in_text_dim2=parts.CLIP_WIDTH, time_dim=32,
-            out_visual_dim=4, patch_size=(1, 2, 2), model_dim=48, ff_dim=64, num_text_blocks=1,
-            num_visual_blocks=1, axes_dims=(8, 8, 8), visual_cond=False,
-        ),
-        "vae": parts.seeded(
-            df.AutoencoderKLHunyuanVideo,
-            in_channels=3, out_channels=3, spatial_compression_ratio=8,
-            temporal_compression_ratio=4, latent_channels=4, block_out_channels=(8, 8, 8, 8),
-            layers_per_block=1, norm_num_groups=4,
-        ),
-        "text_encoder": model,
-        "tokenizer": processor,
-        "text_encoder_2": parts.clip_text(tokens=77),
-        "tokenizer_2": clip_tokenizer(),
-        "scheduler": flow(shift=7.0),
-    }  # fmt: skip
-
-
 def wan_image_to_video() -> dict[str, Any]:
     vision = hf.CLIPVisionConfig(
         hidden_size=4, projection_dim=4, num_hidden_layers=2, num_attention_heads=2,
@@ -214,11 +102,7 @@ def wan_image_to_video() -> dict[str, Any]:
             cross_attn_norm=True, qk_norm="rms_norm_across_heads", rope_max_seq_len=32,
             image_dim=4,
         ),
-        "vae": parts.seeded(
-            df.AutoencoderKLWan,
-            base_dim=3, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1,
-            temperal_downsample=[False, True, True],
-        ),
+        "vae": wan_codec(),
         "text_encoder": parts.umt5(),
         "tokenizer": t5_tokenizer(),
         "image_encoder": parts.seeded(hf.CLIPVisionModel, vision),
@@ -288,3 +172,140 @@ def ltx2() -> dict[str, Any]:
         "tokenizer": letters,
         "scheduler": flow(),
     }  # fmt: skip
+
+
+def hunyuan_video() -> dict[str, Any]:
+    special = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+    letters = parts.letters(special, model_max_length=1024)
+    config = hf.LlamaConfig(
+        vocab_size=len(letters), hidden_size=16, intermediate_size=37, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=4, pad_token_id=0, max_position_embeddings=1024,
+    )  # fmt: skip
+    return {
+        "transformer": net(
+            df.HunyuanVideoTransformer3DModel,
+            in_channels=4, out_channels=4, num_attention_heads=2, attention_head_dim=10,
+            num_layers=1, num_single_layers=1, num_refiner_layers=1, text_embed_dim=16,
+            pooled_projection_dim=parts.CLIP_WIDTH, rope_axes_dim=(2, 4, 4),
+        ),
+        "vae": hunyuan_codec(),
+        "text_encoder": parts.seeded(hf.LlamaModel, config),
+        "tokenizer": letters,
+        "text_encoder_2": parts.clip_text(tokens=77),
+        "tokenizer_2": clip_tokenizer(),
+        "scheduler": flow(shift=7.0),
+    }  # fmt: skip
+
+
+def mochi() -> dict[str, Any]:
+    return {
+        "transformer": net(
+            df.MochiTransformer3DModel,
+            num_attention_heads=2, attention_head_dim=8, num_layers=2, pooled_projection_dim=16,
+            in_channels=12, text_embed_dim=parts.T5_WIDTH, time_embed_dim=4,
+            max_sequence_length=16,
+        ),
+        "vae": parts.seeded(
+            df.AutoencoderKLMochi,
+            latent_channels=12, encoder_block_out_channels=(32, 32, 32, 32),
+            decoder_block_out_channels=(32, 32, 32, 32), layers_per_block=(1, 1, 1, 1, 1),
+        ),
+        "text_encoder": parts.t5(),
+        "tokenizer": t5_tokenizer(),
+        "scheduler": flow(),
+    }  # fmt: skip
+
+
+def animate_diff() -> dict[str, Any]:
+    return {
+        "unet": parts.unet(),
+        "motion_adapter": net(
+            df.MotionAdapter,
+            block_out_channels=(8, 16), motion_layers_per_block=1, motion_norm_num_groups=2,
+            motion_num_attention_heads=4,
+        ),
+        "vae": parts.vae(),
+        "text_encoder": parts.clip_text(),
+        "tokenizer": clip_tokenizer(),
+        "scheduler": df.DDIMScheduler(beta_schedule="linear", clip_sample=False),
+        "feature_extractor": None,
+        "image_encoder": None,
+    }  # fmt: skip
+
+
+def sana_video() -> dict[str, Any]:
+    letters = parts.letters()
+    config = hf.Gemma2Config(
+        vocab_size=len(letters), hidden_size=8, head_dim=4, intermediate_size=16,
+        num_attention_heads=2, num_hidden_layers=1, num_key_value_heads=2, pad_token_id=0,
+        attn_implementation="eager",
+    )  # fmt: skip
+    return {
+        "transformer": net(
+            df.SanaVideoTransformer3DModel,
+            in_channels=16, out_channels=16, num_attention_heads=2, attention_head_dim=12,
+            num_layers=2, num_cross_attention_heads=2, cross_attention_head_dim=12,
+            cross_attention_dim=24, caption_channels=8, sample_size=8, rope_max_seq_len=32,
+        ),
+        "vae": wan_codec(),
+        "text_encoder": parts.seeded(hf.Gemma2Model, config),
+        "tokenizer": letters,
+        "scheduler": flow(shift=7.0),
+    }  # fmt: skip
+
+
+def wan_video_to_video() -> dict[str, Any]:
+    return {
+        "transformer": net(
+            df.WanTransformer3DModel,
+            patch_size=(1, 2, 2), num_attention_heads=2, attention_head_dim=12, in_channels=16,
+            out_channels=16, text_dim=parts.T5_WIDTH, freq_dim=64, ffn_dim=32, num_layers=2,
+            cross_attn_norm=True, qk_norm="rms_norm_across_heads", rope_max_seq_len=32,
+        ),
+        "vae": wan_codec(),
+        "text_encoder": parts.umt5(),
+        "tokenizer": t5_tokenizer(),
+        "scheduler": df.UniPCMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
+        ),
+    }  # fmt: skip
+
+
+def wan_vace() -> dict[str, Any]:
+    return {
+        **wan_video_to_video(),
+        "transformer": net(
+            df.WanVACETransformer3DModel,
+            patch_size=(1, 2, 2), num_attention_heads=2, attention_head_dim=12, in_channels=16,
+            out_channels=16, text_dim=parts.T5_WIDTH, freq_dim=64, ffn_dim=32, num_layers=3,
+            cross_attn_norm=True, qk_norm="rms_norm_across_heads", rope_max_seq_len=32,
+            vace_layers=[0, 2], vace_in_channels=96,
+        ),
+    }  # fmt: skip
+
+
+def cogvideox_image_to_video() -> dict[str, Any]:
+    made = cogvideox()
+    config = {**made["transformer"].config, "in_channels": 8}
+    made["transformer"] = net(df.CogVideoXTransformer3DModel, **_own(config))
+    return made
+
+
+def _own(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if not name.startswith("_")}
+
+
+def hunyuan_codec() -> Any:
+    return parts.seeded(
+        df.AutoencoderKLHunyuanVideo,
+        in_channels=3, out_channels=3, spatial_compression_ratio=8, temporal_compression_ratio=4,
+        latent_channels=4, block_out_channels=(8, 8, 8, 8), layers_per_block=1, norm_num_groups=4,
+    )  # fmt: skip
+
+
+def wan_codec() -> Any:
+    return parts.seeded(
+        df.AutoencoderKLWan,
+        base_dim=3, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+    )  # fmt: skip

@@ -248,3 +248,108 @@ def kolors() -> dict[str, Any]:
         "tokenizer": tokenizer,
         "scheduler": df.EulerDiscreteScheduler(timestep_spacing="leading", steps_offset=1),
     }  # fmt: skip
+
+
+def controlled() -> dict[str, Any]:
+    made = stable_diffusion()
+    made["controlnet"] = net(
+        df.ControlNetModel,
+        block_out_channels=(8, 16), layers_per_block=1, in_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), attention_head_dim=4,
+        cross_attention_dim=parts.CLIP_WIDTH, norm_num_groups=2,
+        conditioning_embedding_out_channels=(4, 8),
+    )  # fmt: skip
+    return made
+
+
+def marigold() -> dict[str, Any]:
+    made = stable_diffusion(unet={"in_channels": 8}, scheduler=df.LCMScheduler(
+        prediction_type="v_prediction", clip_sample=False,
+    ))  # fmt: skip
+    parted = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+    return {
+        **{name: made[name] for name in parted},
+        "default_denoising_steps": 2, "default_processing_resolution": 32,
+    }  # fmt: skip
+
+
+def upscaling() -> dict[str, Any]:
+    made = stable_diffusion(unet={"in_channels": 7, "num_class_embeds": 1000})
+    made.pop("requires_safety_checker")
+    return {**made, "low_res_scheduler": df.DDPMScheduler(), "watermarker": None}
+
+
+def kandinsky2() -> dict[str, Any]:
+    """The combined pipeline of version 2.2: a prior, and a decoder that reads what it gives."""
+    from diffusers.models.autoencoders.vq_model import VQModel
+
+    vision = hf.CLIPVisionConfig(
+        hidden_size=32, projection_dim=32, num_hidden_layers=2, num_attention_heads=4,
+        image_size=224, intermediate_size=37, patch_size=56,
+    )  # fmt: skip
+    return {
+        "unet": net(
+            df.UNet2DConditionModel,
+            in_channels=4, out_channels=8, addition_embed_type="image", block_out_channels=(32, 64),
+            down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+            up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+            mid_block_type="UNetMidBlock2DSimpleCrossAttn", layers_per_block=1,
+            encoder_hid_dim=32, encoder_hid_dim_type="image_proj", cross_attention_dim=32,
+            attention_head_dim=4, resnet_time_scale_shift="scale_shift",
+        ),
+        "scheduler": df.DDIMScheduler(clip_sample=False, set_alpha_to_one=False),
+        "movq": parts.seeded(
+            VQModel,
+            block_out_channels=(32, 64), down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2, layers_per_block=1, latent_channels=4,
+            norm_type="spatial", num_vq_embeddings=12, vq_embed_dim=4,
+        ),
+        "prior_prior": net(
+            df.PriorTransformer,
+            num_attention_heads=2, attention_head_dim=12, embedding_dim=32, num_layers=1,
+            num_embeddings=24,
+        ),
+        "prior_image_encoder": parts.seeded(hf.CLIPVisionModelWithProjection, vision),
+        "prior_text_encoder": parts.clip_text(hf.CLIPTextModelWithProjection, 77),
+        "prior_tokenizer": clip_tokenizer(),
+        "prior_scheduler": df.UnCLIPScheduler(
+            variance_type="fixed_small_log", prediction_type="sample",
+            num_train_timesteps=1000, clip_sample_range=10.0,
+        ),
+        "prior_image_processor": hf.CLIPImageProcessor(),
+    }  # fmt: skip
+
+
+def lumina_next() -> dict[str, Any]:
+    letters = parts.letters()
+    config = hf.GemmaConfig(
+        vocab_size=len(letters), hidden_size=8, head_dim=4, intermediate_size=37,
+        num_attention_heads=2, num_hidden_layers=2, num_key_value_heads=2, pad_token_id=0,
+    )  # fmt: skip
+    return {
+        "transformer": net(
+            df.LuminaNextDiT2DModel,
+            sample_size=4, patch_size=2, in_channels=4, hidden_size=8, num_layers=2,
+            num_attention_heads=1, num_kv_heads=1, multiple_of=16, norm_eps=1e-5,
+            learn_sigma=True, qk_norm=True, cross_attention_dim=8, scaling_factor=1.0,
+        ),
+        "vae": parts.vae(),
+        "text_encoder": parts.seeded(hf.GemmaModel, config),
+        "tokenizer": letters,
+        "scheduler": flow(),
+    }  # fmt: skip
+
+
+def omnigen() -> dict[str, Any]:
+    letters = parts.letters()
+    return {
+        "transformer": net(
+            df.OmniGenTransformer2DModel,
+            hidden_size=16, num_attention_heads=4, num_key_value_heads=4, intermediate_size=32,
+            num_layers=1, in_channels=4, time_step_dim=4, vocab_size=len(letters), pad_token_id=0,
+            rope_scaling={"long_factor": [1.0, 2.0], "short_factor": [1.0, 2.0]},
+        ),
+        "vae": parts.vae(block_out_channels=(4, 4, 4, 4)),
+        "tokenizer": letters,
+        "scheduler": flow(invert_sigmas=True),
+    }  # fmt: skip

@@ -38,9 +38,11 @@ def row(animal: Animal) -> str:
             result = "equal" if far == 0 else f"within {far:.1e}"
         except Exception as error:  # the table tells of failures too
             seconds = time.perf_counter() - began
-            result = f"fails: {' '.join(str(error).split())[:120]}"
+            said = " ".join(str(error).split())
+            meant = animal.refused and animal.refused in said
+            result = "refused with a sentence" if meant else f"fails: {said[:120]}"
     means = means_of(pipeline_class(animal.kind, "the table"))
-    shape = "x".join(map(str, made.shape)) if not result.startswith("fails") else ""
+    shape = "" if result.startswith(("fails", "refused")) else "x".join(map(str, made.shape))
     return f"| {animal.kind} | {animal.task} | {means} | {shape} | {seconds:.1f} | {result} |"
 
 

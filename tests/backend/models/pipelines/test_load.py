@@ -67,6 +67,24 @@ def test_components_are_shared_and_schedulers_are_not(pixart: Path) -> None:
     assert one.scheduler is not two.scheduler
 
 
+def test_guiders_are_read_and_not_shared(tmp_path: Path) -> None:
+    """They count steps, so one that two runs shared would guide the second one otherwise."""
+    folder = ZOO["HunyuanImagePipeline"].write(tmp_path / "model")
+    bench, model = Bench(folder, folder), pipeline_reference(read_folder(folder))
+    one, two = assemble(model, bench.load), assemble(model, bench.load)
+    assert type(one.guider).__name__ == "AdaptiveProjectedMixGuidance"
+    assert one.ocr_guider.config.adaptive_projected_guidance_start_step == 3
+    assert one.guider is not two.guider
+    assert one.text_encoder is two.text_encoder
+
+
+def test_a_scheduler_that_the_pipeline_makes_itself_need_not_be_there(tmp_path: Path) -> None:
+    """LongCat's audio pipeline is saved with a scheduler in its index and no folder for it."""
+    folder = ZOO["LongCatAudioDiTPipeline"].write(tmp_path / "model")
+    assert not (folder / "scheduler").exists()
+    assert opened(folder).scheduler.config.invert_sigmas
+
+
 @pytest.mark.parametrize(
     ("library", "kind"),
     [
@@ -109,6 +127,7 @@ def test_code_in_a_model_folder_is_not_run(pixart: Path, tmp_path: Path) -> None
         ({"_class_name": "NoSuchPipeline"}, "does not have"),
         ({"_class_name": "AutoencoderKL"}, "does not have"),
         ({"vae": "gone"}, "lacks vae"),
+        ({"scheduler": "gone"}, "lacks scheduler"),
         ({"vae": ["diffusers", "AutoencoderTiny"]}, "vae lacks .* of the weights"),
         ({"tokenizer": ["transformers", "CLIPImageProcessor"]}, "tokenizer"),
     ],
