@@ -1,0 +1,177 @@
+"""What a host computes with: node types, engines, the cache, loaded models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from backend.engine.cancel import Cancel
+from backend.engine.context import Components
+from backend.engine.disk.layered import make_cache
+from backend.engine.engine import Engine, RunResult, make_store
+from backend.engine.events import Event
+from backend.engine.host.device import device_for
+from backend.engine.host.outbox import Outbox
+from backend.engine.packs import load_trusted
+from backend.engine.queue.ledger import Ledger
+from backend.engine.registry import NodeFileError, NodeRegistry, scan_nodes
+from backend.engine.wire import JobEnd, RunJob, Setup
+from backend.graph.diagnostics import Diagnostic
+from backend.graph.format import FormatError, parse
+from backend.media.grants import Grants
+from backend.media.outputs import OutputFolder
+from backend.media.spool import Spool
+from backend.sdk import NodeType
+from backend.values import Data, Weights
+
+
+class Workplace:
+    """Runs jobs one after the other. What it loads and remembers stays for the next."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Import the node types; whatever is heavy waits for a job."""
+        folder = Path(setup.cache_folder)
+        self._setup = setup
+        self._registry, self.errors = _node_types(setup)
+        self._cache = make_cache(folder, setup.memory, setup.disk, setup.costly)
+        self._spool = Spool(folder / "spool")
+        self._outbox = Outbox(folder / "values")
+        self._models: dict[str, _Models] = {}
+        self._engine: tuple[object, Engine] | None = None
+        self._last = ""
+        self._values: Mapping[str, Mapping[str, Data]] = {}
+
+    def run(self, job: RunJob, on_event: Callable[[Event], None], cancel: Cancel) -> JobEnd:
+        """Run a job to its end; ``on_event`` as in ``Engine.run``."""
+        begin = time.perf_counter()
+        self._last, self._values = job.id, {}
+        try:
+            workflow = parse(job.workflow, "the workflow of the job")
+        except FormatError as error:
+            wrong = Diagnostic(error.code, "error", error.place, error.sentence)
+            return JobEnd(job.id, "invalid", diagnostics=(wrong,))
+        device = device_for(self._setup.device, workflow, self._registry.specs)
+        with self._engine_for(job, device) as engine:
+            result = engine.run(
+                workflow, only=job.only, seed=job.seed, on_event=on_event, cancel=cancel
+            )
+        self._values = result.values
+        return _end(job, result, time.perf_counter() - begin)
+
+    def value_file(self, job: str, step: str, output: str) -> Path:
+        """Put an output of the last job into a file for the client.
+
+        Raises:
+            LookupError: it is not there.
+            OSError: it cannot be written.
+        """
+        if job != self._last:
+            raise LookupError(job)
+        return self._outbox.put(self._values[step][output])
+
+    def close(self) -> None:
+        """Let go of everything, and leave nothing behind in the cache folder."""
+        self._values = {}
+        if self._engine is not None:
+            self._engine[1].close()
+        self._cache.close()
+        self._spool.close()
+        self._outbox.close()
+
+    @contextmanager
+    def _engine_for(self, job: RunJob, device: str) -> Iterator[Engine]:
+        """The last job's engine where it fits, since it knows that document; else a new one."""
+        if job.ledger is not None and job.job is not None:
+            ledger = Ledger(Path(job.ledger), job.job)
+            engine = self._new_engine(job, device, ledger)
+            try:
+                yield engine
+            finally:
+                engine.close()
+                ledger.close()
+            return
+        kind = (job.base, job.grants, job.output, job.use_cache, device)
+        if self._engine is not None and self._engine[0] != kind:
+            self._engine[1].close()
+            self._engine = None
+        if self._engine is None:
+            self._engine = kind, self._new_engine(job, device, None)
+        yield self._engine[1]
+
+    def _new_engine(self, job: RunJob, device: str, ledger: Ledger | None) -> Engine:
+        return Engine(
+            self._registry,
+            grants=Grants(Path(job.base), tuple(map(Path, job.grants))),
+            output=OutputFolder(Path(job.output)),
+            cache=self._cache,
+            use_cache=job.use_cache,
+            store=self._models.setdefault(device, _Models(device)),
+            spool=self._spool,
+            device=device,
+            threads=self._setup.threads or None,
+            embed=self._setup.embed,
+            ledger=ledger,
+        )
+
+
+class _Models:
+    """The loaded models of one device, whose store is made when the first is wanted."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._store: Components | None = None
+
+    def get(self, weights: Weights, device: str) -> Any:
+        """The loaded component behind a reference."""
+        if self._store is None:
+            self._store = make_store(self._device)
+        return self._store.get(weights, device)
+
+
+def _node_types(setup: Setup) -> tuple[NodeRegistry, tuple[str, ...]]:
+    """Weft's node types, those of trusted packs and those of further folders; and what is wrong."""
+    packs, problems = load_trusted(Path(setup.data_folder)) if setup.data_folder else ([], [])
+    registry = scan_nodes(packs=packs)
+    if setup.nodes:
+        registry = _together([registry, *(scan_nodes(Path(folder)) for folder in setup.nodes)])
+    return registry, (*problems, *(error.sentence for error in registry.errors))
+
+
+def _together(registries: Sequence[NodeRegistry]) -> NodeRegistry:
+    """One registry of several; of two node types with one id the first stays."""
+    types: dict[str, NodeType] = {}
+    errors = [error for registry in registries for error in registry.errors]
+    for registry in registries:
+        for name in registry.specs:
+            if name in types:
+                errors.append(NodeFileError(name, f"Two node files declare {name!r}. Rename one."))
+            types.setdefault(name, registry.type(name))
+    return NodeRegistry(types.values(), errors)
+
+
+def _end(job: RunJob, result: RunResult, seconds: float) -> JobEnd:
+    outputs = [
+        (step, name, _type_name(value))
+        for step, made in result.values.items()
+        for name, value in made.items()
+    ]
+    return JobEnd(
+        id=job.id,
+        status=result.status,
+        failures=dict(result.failures),
+        saved=result.saved,
+        kept=result.kept,
+        seconds=seconds,
+        seeds=dict(result.seeds),
+        diagnostics=result.diagnostics,
+        outputs=tuple(outputs),
+    )
+
+
+def _type_name(value: Data) -> str:
+    if isinstance(value, list) and value:
+        return f"list[{type(value[0]).__name__}]"
+    return type(value).__name__
