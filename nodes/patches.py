@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
+from backend.models.agree import runs_in_steps
 from backend.models.explain import explained
 from backend.models.lora.adapter import check_lora, lora_patch, text_patch
 from backend.models.lora.fit import check_fits
@@ -41,6 +42,7 @@ def share_attention(
 
 @share_attention.facts
 def _(p: Any, model: Facts | None) -> Facts:
+    runs_in_steps(model)
     return model or facts_of("Model")
 
 
@@ -97,6 +99,7 @@ def _check(p: Any, known: Facts | None, on_text: bool) -> None:
 
 @lora.facts
 def _(p: Any, model: Facts | None) -> Facts:
+    runs_in_steps(model)
     _check(p, model, on_text=False)
     return model or facts_of("Model")
 
@@ -143,4 +146,5 @@ def rope_scale(
 
 @rope_scale.facts
 def _(p: Any, model: Facts | None) -> Facts:
+    runs_in_steps(model)
     return model or facts_of("Model")

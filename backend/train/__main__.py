@@ -1,4 +1,4 @@
-"""Commands: ``python -m backend.train primer | score | scorer-check | preview | grid``."""
+"""Commands: ``python -m backend.train NAME``; ``--help`` lists them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def _log(line: str) -> None:
     typer.echo(f"{time.strftime('%H:%M:%S')} {line}", err=True)
 
 
+def _fresh(out: Path, resume: bool) -> None:
+    if out.exists() and any(out.iterdir()) and not resume:
+        raise typer.BadParameter(f"{out} is not empty: add --resume to go on with what is there")
+
+
 @app.command()
 def primer(
     out: Annotated[Path, typer.Option(help="Folder for scenes, checkpoints and the model.")],
@@ -51,8 +56,7 @@ def primer(
     wanted = step or list(STEPS)
     if unknown := [name for name in wanted if name not in STEPS]:
         raise typer.BadParameter(f"no step is called {unknown[0]!r}: use {', '.join(STEPS)}")
-    if out.exists() and any(out.iterdir()) and not resume:
-        raise typer.BadParameter(f"{out} is not empty: add --resume to go on with what is there")
+    _fresh(out, resume)
     import torch
 
     from backend.train.pipeline import Workplace
@@ -130,6 +134,58 @@ def preview(
 
     found = fit_previews(model, count, seed)
     typer.echo(f"fitted {found.channels} channels to {found.cells} cells")
+
+
+@app.command()
+def keys(
+    model: Annotated[Path, typer.Option(help="A model folder; it stays as it is.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and keys.safetensors.")],
+    ratio: Annotated[int, typer.Option(help="Tokens a side that become one: 2, 4 or 8.")] = 2,
+    steps: Annotated[int, typer.Option(help="Steps, each of 64 scenes.")] = 255,
+    scenes: Annotated[int, typer.Option(help="Scenes to draw.")] = 6000,
+    device: Device = "auto",
+    resume: Annotated[bool, typer.Option(help="Go on where an earlier run stopped.")] = False,
+) -> None:
+    """Tune a model for compressed keys; the node compress_keys takes the file that it writes.
+
+    Example: python -m backend.train keys --model resources/models/primer --out keys-run
+    """
+    _fresh(out, resume)
+    if ratio not in (2, 4, 8):
+        raise typer.BadParameter(f"keys are compressed by 2, 4 or 8, not by {ratio}")
+    from backend.train.keys import KeysPlan, train
+    from backend.train.tuning import TunePlan
+
+    plan = KeysPlan(ratio, TunePlan(steps=steps, scenes=scenes))
+    typer.echo(train(model, out, plan, _device_name(device), _log))
+
+
+@app.command()
+def experts(
+    model: Annotated[Path, typer.Option(help="A model folder; it stays as it is.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and the copies.")],
+    boundary: Annotated[
+        float, typer.Option(help="Noise level below which the low one runs.")
+    ] = 0.65,
+    steps: Annotated[int, typer.Option(help="Steps of each copy, each of 64 scenes.")] = 250,
+    scenes: Annotated[int, typer.Option(help="Scenes to draw.")] = 6000,
+    device: Device = "auto",
+    resume: Annotated[bool, typer.Option(help="Go on where an earlier run stopped.")] = False,
+) -> None:
+    """Tune copies of a model for high and low noise, and one for all noise to compare with.
+
+    The node expert_switch joins the first two. Example: python -m backend.train experts
+    --model resources/models/primer --out experts-run
+    """
+    _fresh(out, resume)
+    if not 0 < boundary < 1:
+        raise typer.BadParameter(f"the boundary lies between 0 and 1, not at {boundary:g}")
+    from backend.train.experts import ExpertsPlan, train
+    from backend.train.tuning import TunePlan
+
+    plan = ExpertsPlan(boundary, TunePlan(steps=steps, scenes=scenes))
+    for name, folder in train(model, out, plan, _device_name(device), _log).items():
+        typer.echo(f"{name} {folder}")
 
 
 @app.command()
