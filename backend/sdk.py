@@ -117,8 +117,9 @@ class Saved:
 class Lookup(Protocol):
     """What a facts hook may ask about the outside: headers only, and only of granted files."""
 
-    def model(self, ref: str) -> Any | None:
+    def model(self, ref: str, files: Mapping[str, str] = ...) -> Any | None:
         """The header facts of a model folder or checkpoint, or ``None`` if nothing is known of it.
+        ``files`` are weight files, by component, that take the place of the folder's own.
 
         Raises:
             UserError: it is missing, not granted or broken; let it pass.

@@ -59,7 +59,20 @@ def test_every_module_can_be_imported_in_either_order():
         assert done.returncode == 0, done.stderr
 
 
-LIGHT = ["values", "graph", "sdk", "catalog", "media", "plan", "engine.events", "cli"]
+LIGHT = [
+    "values",
+    "graph",
+    "sdk",
+    "catalog",
+    "media",
+    "plan",
+    "engine.events",
+    "engine.wire",
+    "engine.client",
+    "engine.disk",
+    "engine.queue",
+    "cli",
+]
 
 
 @pytest.mark.parametrize("room", LIGHT)

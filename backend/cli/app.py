@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
+from backend.cli.cache import app as cache
+from backend.cli.history import app as history
 from backend.cli.models import app as models
+from backend.cli.packs import app as packs
+from backend.cli.queue import app as queue
+from backend.cli.settings import app as settings_app
 
 app = typer.Typer(
     name="weft",
@@ -18,13 +23,18 @@ app = typer.Typer(
 )
 new = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(new, name="new")
+app.add_typer(cache, name="cache")
 app.add_typer(models, name="models")
+app.add_typer(packs, name="packs")
+app.add_typer(queue, name="queue")
+app.add_typer(history, name="history")
+app.add_typer(settings_app, name="settings")
 
 Flow = Annotated[
     str,
     typer.Argument(
         metavar="FLOW",
-        help="A workflow file, a picture that Weft made, or the name of a shipped example.",
+        help="A workflow file, an output that Weft made, or the name of a shipped example.",
         show_default=False,
     ),
 ]
@@ -88,8 +98,14 @@ def run(
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where outputs are written.")
-    ] = Path("output"),
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Where outputs are written.",
+            show_default="the setting folders.output",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -102,8 +118,14 @@ def run(
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda:N", help="Where models compute.")
-    ] = "auto",
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="auto|cpu|cuda:N",
+            help="Where models compute.",
+            show_default="the setting run.device",
+        ),
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -117,6 +139,14 @@ def run(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Keep no results: compute every node again.")
     ] = False,
+    isolated: Annotated[
+        bool | None,
+        typer.Option(
+            "--isolated/--in-process",
+            help="Compute in a process of its own, so that a node cannot take this one along.",
+            show_default="the setting run.isolated",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Run a workflow and write its outputs.
@@ -128,13 +158,19 @@ def run(
     Example:
       weft run text-to-image --set prompt="a red circle left of a blue square" --seed 7
     """
+    from backend.cli.places import user_settings
     from backend.cli.run import Wish, run_flow
 
-    wish = Wish(
+    flags = {
+        "run.device": device,
+        "run.isolated": isolated,
+        "folders.output": None if out is None else str(out),
+    }
+    settings = user_settings({key: value for key, value in flags.items() if value is not None})
+    wish = Wish.of(
+        settings,
         sets=tuple(sets or ()),
-        out=out,
         seed=seed,
-        device=device,
         only=tuple(only or ()),
         cache=not no_cache,
     )
@@ -210,9 +246,9 @@ def info(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Summarise a workflow, or say how an image was made.
+    """Summarise a workflow, or say how an output was made.
 
-    An image of Weft carries its prompt, seeds, versions, models and whole workflow.
+    An output of Weft carries its prompt, seeds, versions, models and whole workflow.
 
     \b
     Example:
@@ -225,7 +261,68 @@ def info(
 
 
 @app.command()
-def doctor(json: Json = False) -> None:
+def reproduce(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A picture, sound, safetensors file or text that Weft saved.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Keep the new file there.", show_default=False),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="auto|cpu|cuda:N",
+            help="Where models compute.",
+            show_default="the setting run.device",
+        ),
+    ] = None,
+    allow_read: Allow = None,
+    json: Json = False,
+) -> None:
+    """Make a file again from the workflow that it carries, and compare.
+
+    Says whether the new file is identical, close (with PSNR and the largest difference) or
+    different, and which versions, devices, threads, models and files are not as they were. What
+    the file carries may read its own folder and what --allow-read names, like a workflow there.
+
+    Exit status: 0 identical, 4 close, 5 different, 1 a node failed, 2 wrong usage, 3 the file
+    carries no workflow or one with errors, 130 cancelled.
+
+    \b
+    Example:
+      weft reproduce output/picture-0001.png
+    """
+    from backend.cli.reproduce import reproduce as make_again
+
+    raise typer.Exit(make_again(file, out, device, tuple(allow_read or ()), json=json))
+
+
+@app.command()
+def doctor(
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            "--bundle",
+            metavar="FILE.zip",
+            help="Pack what a bug report needs, without prompts and paths.",
+            show_default=False,
+        ),
+    ] = None,
+    with_paths: Annotated[
+        bool, typer.Option("--with-paths", help="Leave paths in the bundle.")
+    ] = False,
+    with_prompts: Annotated[
+        bool, typer.Option("--with-prompts", help="Leave prompts and messages in the bundle.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Show versions, devices, folders and what is missing.
 
     Exit status 1 when something is missing.
@@ -233,10 +330,11 @@ def doctor(json: Json = False) -> None:
     \b
     Example:
       weft doctor
+      weft doctor --bundle report.zip
     """
     from backend.cli.doctor import examine
 
-    raise typer.Exit(examine(json=json))
+    raise typer.Exit(examine(bundle, paths=with_paths, prompts=with_prompts, json=json))
 
 
 @new.command("node")

@@ -11,9 +11,17 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from backend.cli.errors import DONE, FAILED
-from backend.cli.places import built_in_models, examples, log_folder, root
+from backend.cli.errors import DONE, FAILED, wrong_usage
+from backend.cli.places import built_in_models, examples, root
 from backend.cli.streams import Output
+from backend.settings import (
+    SettingError,
+    Settings,
+    cache_folder,
+    data_folder,
+    load,
+    log_folder,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +34,22 @@ class Finding:
     problem: str = ""
 
 
-def examine(*, json: bool) -> int:
-    """Show the report; returns the exit status."""
+def examine(bundle: Path | None, *, paths: bool, prompts: bool, json: bool) -> int:
+    """Show the report, and pack it into ``bundle`` if one is asked for; returns the exit status.
+
+    Raises:
+        Stop: the bundle cannot be written.
+    """
     output = Output(json)
+    if bundle is not None:
+        from backend.cli.bundle import write_bundle
+
+        write_bundle(bundle, findings(), paths=paths, prompts=prompts)
+        output.line(f"{bundle} holds what a report needs; look into it before you send it.")
+        output.record({"event": "bundle", "file": str(bundle)})
+        return DONE
+    if paths or prompts:
+        raise wrong_usage("--with-paths and --with-prompts go with --bundle FILE.zip.")
     topic, problems = "", 0
     for finding in findings():
         if finding.topic != topic:
@@ -138,9 +159,16 @@ def _cores() -> int:
 
 def _folders() -> Iterator[Finding]:
     yield Finding("Folders", "weft", str(root()))
+    try:
+        settings = load().settings
+    except SettingError as error:
+        yield Finding("Folders", "settings", "cannot be used", str(error))
+        settings = Settings()
     for name, folder in (
-        ("outputs", Path("output").absolute()),
-        ("logs", log_folder()),
+        ("outputs", Path(settings.folders.output).expanduser().absolute()),
+        ("cache", cache_folder(settings)),
+        ("data", data_folder(settings)),
+        ("logs", log_folder(settings)),
         ("temporary files", Path(tempfile.gettempdir())),
     ):
         there = folder

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.cli.errors import INVALID, Stop, near, wrong_usage
-from backend.cli.places import SUFFIX, examples
+from backend.cli.places import SUFFIX, examples, user_settings
 from backend.cli.streams import tell
 from backend.graph.document import Workflow
 
@@ -33,9 +33,9 @@ class Flow:
 
 
 def open_flow(name: str, allowed: Sequence[Path]) -> Flow:
-    """Open a workflow file, a picture that carries its workflow, or a shipped example by its name.
+    """Open a workflow file, an output that carries its workflow, or a shipped example by its name.
 
-    Its own folder and ``allowed`` may be read; what a picture carries gets no more than a file.
+    Its own folder and ``allowed`` may be read; what an output carries gets no more than a file.
 
     Raises:
         Stop: there is no such file, or it is no workflow.
@@ -49,20 +49,44 @@ def open_flow(name: str, allowed: Sequence[Path]) -> Flow:
     workflow = read_workflow(path)
     folder = path.absolute().parent
     roots = (folder, *(given.absolute() for given in allowed))
-    return Flow(path, workflow, node_types(), Grants(folder, roots))
+    registry = node_types()
+    _tell_packs(workflow, registry)
+    return Flow(path, workflow, registry, Grants(folder, roots))
+
+
+def _tell_packs(workflow: Workflow, registry: NodeRegistry) -> None:
+    """Say which packs a workflow needs that are there and not trusted."""
+    from backend.cli.params import inner_graphs
+
+    graphs = [workflow.graph, *(one.graph for one in workflow.subgraphs.values())]
+    types = {node.type for each in graphs for g in inner_graphs(each) for node in g.nodes.values()}
+    named = {kind.partition(".")[0] for kind in types - registry.specs.keys() if "." in kind}
+    if not named:
+        return
+    from backend.engine.packs import find_packs, load_trusted
+    from backend.settings import data_folder
+
+    data = data_folder(user_settings())
+    trusted = {pack.name for pack in load_trusted(data)[0]}
+    for pack in find_packs(data)[0]:
+        if pack.name in named - trusted:
+            tell(
+                f"The workflow uses nodes of the pack {pack.name!r}, which is not trusted. "
+                f"Look at {pack.root}, then: weft packs trust {pack.name}"
+            )
 
 
 def read_workflow(path: Path) -> Workflow:
-    """The workflow in a file, or the one that a picture of Weft was made with.
+    """The workflow in a file, or the one that an output of Weft was made with.
 
     Raises:
         Stop: it holds none that can be read.
     """
-    from backend.cli.pictures import embedded, is_picture
+    from backend.cli.pictures import embedded, is_output
     from backend.graph.format import FormatError, load, parse
 
     try:
-        if not is_picture(path):
+        if not is_output(path):
             return load(path)
         text = embedded(path, INVALID).get("workflow")
         return parse(text if isinstance(text, str) else "", f"the workflow in {path.name}")
@@ -71,12 +95,15 @@ def read_workflow(path: Path) -> Workflow:
 
 
 def node_types() -> NodeRegistry:
-    """All node types; a file in ``nodes/`` that cannot be used is told on standard error."""
+    """All node types, those of trusted packs too; what cannot be used is told on standard error."""
+    from backend.engine.packs import load_trusted
     from backend.engine.registry import scan_nodes
+    from backend.settings import data_folder
 
-    registry = scan_nodes()
-    for error in registry.errors:
-        tell(error.sentence)
+    packs, problems = load_trusted(data_folder(user_settings()))
+    registry = scan_nodes(packs=packs)
+    for sentence in (*problems, *(error.sentence for error in registry.errors)):
+        tell(sentence)
     return registry
 
 

@@ -56,15 +56,12 @@ def _apology(error: Exception, log: Path | None) -> str:
 
 
 def write_log(text: str) -> Path | None:
-    """Write what a person need not read into a file of its own; None if that cannot be."""
-    from backend.cli.places import log_folder
+    """Write what a person need not read to the log; None if that cannot be."""
+    from backend.logs import Log
+    from backend.settings import SettingError, Settings, load, log_folder
 
-    folder = log_folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        number = 1 + sum(1 for _ in folder.glob("error-*.log"))
-        path = folder / f"error-{number:04d}-{os.getpid()}.log"
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError:
-        return None
-    return path
+        settings = load().settings
+    except SettingError:  # what is wrong with them may be the very thing that is to be logged
+        settings = Settings()
+    return Log(log_folder(settings), settings.logs.size, settings.logs.keep).write(text)

@@ -10,9 +10,9 @@ from typing import Any
 
 from backend.cli.errors import FAILED, wrong_usage
 from backend.cli.flow import find_flow, read_workflow
+from backend.cli.params import inner_graphs, node_at
 from backend.cli.pictures import embedded
-from backend.cli.settings import inner_graphs, node_at
-from backend.cli.streams import Output, put
+from backend.cli.streams import Output, plain, put
 from backend.graph.document import Workflow
 from backend.graph.format import FormatError, dump, parse
 
@@ -97,11 +97,13 @@ def _show_provenance(output: Output, provenance: Mapping[str, Any]) -> None:
         output.line(f"The workflow in it cannot be read: {error.sentence}")
         workflow = Workflow()
     if workflow.title:
-        output.line(workflow.title)
+        output.line(plain(workflow.title))
     _rows(output, "Parameters", _exposed(workflow))
     for heading, key in (
         ("Seeds", "seeds"),
         ("Models", "models"),
+        ("Files", "files"),
+        ("Nodes", "nodes"),
         ("Versions", "versions"),
         ("Numerics", "numerics"),
     ):
@@ -110,7 +112,9 @@ def _show_provenance(output: Output, provenance: Mapping[str, Any]) -> None:
             found = {str(number): each for number, each in enumerate(found, 1)}
         _rows(output, heading, found if isinstance(found, dict) else {})
     if "node" in provenance:
-        output.line(f"\nSaved by {provenance['node']}")
+        output.line(f"\nSaved by {plain(str(provenance['node']))}")
+    if isinstance(provenance.get("made"), str):
+        output.line(f"Made at {plain(provenance['made'])}")
     if isinstance(provenance.get("seconds"), int | float):
         output.line(f"Made in {provenance['seconds']:.1f} s")
 
@@ -133,4 +137,4 @@ def _rows(output: Output, heading: str, rows: Mapping[str, Any]) -> None:
     for name, value in rows.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         short = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
-        output.line(f"  {name:{width}}  {' '.join(short.split())}")
+        output.line(f"  {plain(name):{width}}  {plain(' '.join(short.split()))}")

@@ -1,4 +1,4 @@
-"""What a picture tells of how it was made."""
+"""What an output tells of how it was made."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 from backend.cli.errors import Stop
 
 
-def is_picture(path: Path) -> bool:
-    """Whether a file begins like a PNG, JPEG, WebP or TIFF; its name does not count."""
-    from backend.media.errors import Damaged, Unsupported
+def is_output(path: Path) -> bool:
+    """Whether a file is of a kind that carries its workflow, inside or in a sidecar; its name does
+    not count."""
     from backend.media.grants import open_regular
-    from backend.media.header import sniff
+    from backend.media.metadata import kind_of
+    from backend.media.outputs import sidecar_of
     from backend.sdk import UserError
 
     try:
         with open_regular(path, path.name) as file:
-            sniff(file.read(32))
-    except (OSError, ValueError, UserError, Damaged, Unsupported):
+            return bool(kind_of(file)) or sidecar_of(path).is_file()
+    except (OSError, ValueError, UserError):
         return False
-    return True
 
 
 def embedded(path: Path, status: int) -> dict[str, Any]:
-    """The provenance that a picture carries.
+    """The provenance that an output carries.
 
     Raises:
         Stop: it carries none, or cannot be read; the command ends with ``status``.
@@ -38,8 +38,8 @@ def embedded(path: Path, status: int) -> dict[str, Any]:
         raise Stop(str(error), status, place=str(path)) from None
     if found is None:
         raise Stop(
-            f"{path} carries no Weft workflow: Weft did not write it, its sidecar is gone, or "
-            "another program has dropped what it carried.",
+            f"{path} carries no Weft workflow: Weft did not write it, was told not to embed it, "
+            "its sidecar is gone, or another program has dropped what it carried.",
             status,
             place=str(path),
         )

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import backend
+from backend.cli.errors import wrong_usage
+
+if TYPE_CHECKING:
+    from backend.settings import Settings
 
 SUFFIX = ".weft.json"
 
@@ -37,11 +44,18 @@ def built_in_models() -> list[str]:
     )
 
 
-def log_folder() -> Path:
-    """Where logs of unexpected errors go."""
-    import platformdirs
+def user_settings(flags: Mapping[str, Any] = MappingProxyType({})) -> Settings:
+    """The settings of this process; ``flags`` are those that the command line says, by key.
 
-    return Path(platformdirs.user_log_dir("weft", appauthor=False))
+    Raises:
+        Stop: the settings file is broken, or a value is wrong.
+    """
+    from backend.settings import SettingError, load
+
+    try:
+        return load(flags=flags).settings
+    except SettingError as error:
+        raise wrong_usage(str(error)) from None
 
 
 def examples() -> dict[str, Path]:

@@ -10,6 +10,7 @@ import msgspec
 from backend.cli.check import counted, show_diagnostics
 from backend.cli.errors import DONE, INVALID
 from backend.cli.flow import open_flow
+from backend.cli.places import user_settings
 from backend.cli.run import Wish, make_engine
 from backend.cli.streams import Output
 
@@ -22,7 +23,7 @@ def plan_flow(name: str, allowed: Sequence[Path], *, json: bool) -> int:
     """
     output = Output(json)
     flow = open_flow(name, allowed)
-    engine = make_engine(flow, Wish(), "cpu")
+    engine = make_engine(flow, Wish.of(user_settings()), "cpu")
     try:
         checked = engine.check(flow.workflow)
         if not checked.ok:
@@ -31,6 +32,7 @@ def plan_flow(name: str, allowed: Sequence[Path], *, json: bool) -> int:
         plan = engine.plan(flow.workflow)
     finally:
         engine.close()
+        engine.cache.close()
     width = max((len(step.id) for step in plan.steps), default=0)
     for number, step in enumerate(plan.steps, 1):
         output.record({"event": "planned", "order": number, **msgspec.to_builtins(step)})

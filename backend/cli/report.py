@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +13,7 @@ import msgspec
 from backend.cli.streams import put, tell
 from backend.engine.events import (
     Event,
+    KeptFile,
     Note,
     Preview,
     Progress,
@@ -27,6 +29,11 @@ from backend.engine.events import (
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+MOST_CHARACTERS = 2000
+"""Characters of a text that are shown."""
+MOST_TEXTS = 20
+"""Texts of a list that are shown."""
 
 
 class Report(Protocol):
@@ -60,8 +67,9 @@ def failure(event: StepFailed | StepSkipped) -> str:
 
 
 def note(event: Note) -> str:
-    """One line for what a step has to say."""
-    return f"{name_of(event)}: {' '.join(event.text.split())}"
+    """One line for what a step, or the run, has to say."""
+    said = " ".join(event.text.split())
+    return f"{name_of(event)}: {said}" if event.step else said
 
 
 def summary(event: RunFinished) -> str:
@@ -79,6 +87,41 @@ def summary(event: RunFinished) -> str:
     ]
     status = event.status.capitalize()
     return f"{status} in {event.seconds:.1f} s: {', '.join(parts) or 'nothing to do'}."
+
+
+def texts(values: Mapping[str, Mapping[str, Any]], width: int = 0) -> Iterator[str]:
+    """Lines that show the texts among the outputs of steps, whole, by step and output.
+
+    Lines longer than ``width`` characters are wrapped where it is not 0.
+    """
+    for step, outputs in values.items():
+        for output, value in outputs.items():
+            name = step if len(outputs) == 1 else f"{step}.{output}"
+            if isinstance(value, str):
+                yield from _text(name, value, width)
+            elif isinstance(value, list) and value and isinstance(value[0], str):
+                for number, item in enumerate(value[:MOST_TEXTS], 1):
+                    yield from _text(f"{name}[{number}]", item, width)
+                if len(value) > MOST_TEXTS:
+                    yield f"{name}: {len(value) - MOST_TEXTS} more; Save text writes them all."
+
+
+def _text(name: str, text: str, width: int) -> Iterator[str]:
+    """A text behind its name, or below it if it has several lines."""
+    shown = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+    lines = [
+        part
+        for line in shown[:MOST_CHARACTERS].splitlines()
+        for part in (textwrap.wrap(line, width) if width else [line]) or [""]
+    ]
+    first = f"{name}: {lines[0]}" if len(lines) == 1 else ""
+    if first and (not width or len(first) <= width):
+        lines = [first]
+    else:
+        yield f"{name}:"
+    yield from lines
+    if len(text) > MOST_CHARACTERS:
+        yield f"{name}: {len(text) - MOST_CHARACTERS} more characters; Save text writes them all."
 
 
 class JsonReport:
@@ -121,7 +164,7 @@ def _ascii(data: bytes) -> str:
 
 
 class LineReport:
-    """Short lines on standard error, and the path of each saved file on standard output."""
+    """Short lines on standard error, and the path of each output on standard output."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
@@ -134,7 +177,7 @@ class LineReport:
             tell(failure(event))
         elif isinstance(event, Note):
             tell(note(event))
-        elif isinstance(event, SavedFile):
+        elif isinstance(event, SavedFile | KeptFile):
             put(str(self._out / event.path))
         elif isinstance(event, RunFinished):
             tell(summary(event))
@@ -175,7 +218,7 @@ class BarReport:
             self._bars.update(self._whole, description=name_of(event))
         elif isinstance(event, Progress):
             self._advance(event)
-        elif isinstance(event, SavedFile):
+        elif isinstance(event, SavedFile | KeptFile):
             self._saved.append(event.path)
         elif isinstance(event, RunFinished):
             self._last = event

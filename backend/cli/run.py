@@ -1,23 +1,29 @@
-"""``weft run``: run a workflow in this process and write its outputs."""
+"""``weft run``: run a workflow, in this process or one of its own, and write its outputs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backend.cli.check import show_diagnostics
 from backend.cli.errors import CANCELLED, DONE, FAILED, INVALID, Stop, near, wrong_usage
 from backend.cli.flow import Flow, open_flow
-from backend.cli.settings import Specs, inner_graphs, set_params
-from backend.cli.streams import Output, tell
+from backend.cli.params import Specs, inner_graphs, set_params
+from backend.cli.streams import Output, put, tell
 from backend.graph.document import Workflow
 
 if TYPE_CHECKING:
+    from backend.engine.cancel import Cancel
     from backend.engine.engine import Engine, RunResult
     from backend.engine.events import Event
+    from backend.settings import Settings
+
+    Start = Callable[[Callable[[Event], None], Cancel], RunResult]
 
 STATUSES: Mapping[str, int] = {
     "done": DONE,
@@ -29,7 +35,12 @@ STATUSES: Mapping[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the command line asks of a run."""
+    """What the command line and the settings ask of a run.
+
+    0 threads are all. ``memory`` and ``disk`` are the bytes that results may take there; without
+    ``folder`` (Weft's cache folder) none go to disk, else those that took ``costly`` seconds.
+    With ``apart`` the run takes place in a process of its own, as these settings say.
+    """
 
     sets: tuple[str, ...] = ()
     out: Path = Path("output")
@@ -37,6 +48,31 @@ class Wish:
     device: str = "auto"
     only: tuple[str, ...] = ()
     cache: bool = True
+    threads: int = 0
+    memory: int = 2 * 2**30
+    disk: int = 0
+    costly: float = 0.5
+    folder: Path | None = None
+    embed: bool = True
+    apart: Settings | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, **asked: Any) -> Wish:
+        """What the settings say, and beside it what is ``asked``."""
+        from backend.settings import cache_folder
+
+        return cls(
+            out=Path(settings.folders.output).expanduser(),
+            device=settings.run.device,
+            threads=settings.run.threads,
+            memory=settings.cache.memory,
+            disk=settings.cache.disk,
+            costly=settings.cache.costly,
+            folder=cache_folder(settings),
+            embed=settings.provenance.embed,
+            apart=settings if settings.run.isolated else None,
+            **asked,
+        )
 
 
 def run_flow(name: str, wish: Wish, allowed: Sequence[Path], *, json: bool) -> int:
@@ -53,38 +89,73 @@ def run_flow(name: str, wish: Wish, allowed: Sequence[Path], *, json: bool) -> i
             hint = near(node, workflow.graph.nodes)
             raise wrong_usage(f"--only {node}: the workflow has no node of this name.{hint}")
     check_output(wish.out)
+    flow = flow.granting(picked)
+    if wish.apart is not None:
+        return _run_apart(flow, workflow, wish, wish.apart, Output(json))
     device = choose_device(wish.device, workflow, specs)
-    engine = make_engine(flow.granting(picked), wish, device)
+    engine = make_engine(flow, wish, device)
+
+    def start(on_event: Callable[[Event], None], cancel: Cancel) -> RunResult:
+        return engine.run(
+            workflow, only=wish.only, seed=wish.seed, on_event=on_event, cancel=cancel
+        )
+
     try:
-        return _run(engine, workflow, wish, Output(json))
+        return _run(start, wish, Output(json))
     finally:
         engine.close()
+        engine.cache.close()
+
+
+def _run_apart(
+    flow: Flow, workflow: Workflow, wish: Wish, settings: Settings, output: Output
+) -> int:
+    from backend.cli.hosts import host_client
+    from backend.cli.isolated import order_of, run_apart
+
+    if wish.device != "auto":  # that one is for the host to find out, which has torch anyway
+        choose_device(wish.device, workflow, flow.registry.specs)
+    job = order_of(flow, workflow, wish.out, wish.only, wish.seed, wish.cache)
+    with host_client(settings, standby=False) as client:
+        return _run(lambda on_event, cancel: run_apart(client, job, on_event, cancel), wish, output)
 
 
 def make_engine(flow: Flow, wish: Wish, device: str) -> Engine:
-    """An engine for this workflow in this process."""
+    """An engine for this workflow in this process; whoever has it closes it and its cache."""
+    from backend.engine.cache import MemoryCache
+    from backend.engine.disk import make_cache
     from backend.engine.engine import Engine
     from backend.media.outputs import OutputFolder
+    from backend.media.spool import Spool
 
+    folder = wish.folder
+    cache = None
+    if folder is not None and wish.cache:
+        cache = make_cache(folder, wish.memory, wish.disk, wish.costly)
     return Engine(
         flow.registry,
         grants=flow.grants,
         output=OutputFolder(wish.out),
+        cache=cache or MemoryCache(wish.memory),
         use_cache=wish.cache,
+        spool=Spool(folder / "spool") if folder is not None else None,
         device=device,
+        threads=wish.threads or None,
+        embed=wish.embed,
     )
 
 
-def _run(engine: Engine, workflow: Workflow, wish: Wish, output: Output) -> int:
+def _run(start: Start, wish: Wish, output: Output) -> int:
     from backend.cli.report import report_for
     from backend.cli.signals import stopping
     from backend.engine.cancel import Cancel
-    from backend.engine.events import StepFailed
+    from backend.engine.events import KeptFile, SavedFile, StepFailed
 
     cancel = Cancel()
     report = report_for(json=output.json, out=wish.out, gone=cancel)
     traces: list[str] = []
     stops: list[Stop] = []
+    wrote: set[str] = set()
 
     def show(event: Event) -> None:
         if not stops:
@@ -93,21 +164,32 @@ def _run(engine: Engine, workflow: Workflow, wish: Wish, output: Output) -> int:
             except Stop as stop:  # nobody can read the rest: end cleanly, then say why
                 stops.append(stop)
                 cancel()
+        if isinstance(event, SavedFile | KeptFile):
+            wrote.add(event.step)
         if isinstance(event, StepFailed) and event.trace:
             traces.append(f"{event.step}\n{event.trace}")
 
     try:
         with stopping(cancel):
-            result = engine.run(
-                workflow, only=wish.only, seed=wish.seed, on_event=show, cancel=cancel
-            )
+            result = start(show, cancel)
     finally:
         report.close()
     if traces:
         _log_traces(traces)
     if stops:
         raise stops[0]
+    if not output.json:
+        _show_texts({step: made for step, made in result.values.items() if step not in wrote})
     return _status(result, output)
+
+
+def _show_texts(values: Mapping[str, Mapping[str, object]]) -> None:
+    """Print the texts that a run was for, wrapped where a person reads them."""
+    from backend.cli.report import texts
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    for line in texts(values, width):
+        put(line)
 
 
 def _status(result: RunResult, output: Output) -> int:

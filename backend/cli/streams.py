@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 from backend.cli.errors import FAILED, Stop
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Output:
     def line(self, text: str = "") -> None:
         """A line for people on standard output; nothing with ``--json``."""
         if not self.json:
-            put(text)
+            put(harmless(text))
 
     def record(self, fields: Mapping[str, Any]) -> None:
         """One JSON object on a line of its own; nothing without ``--json``.
@@ -40,10 +43,20 @@ class Output:
         self.record(fields | {name: value for name, value in known.items() if value})
 
 
+def plain(text: str) -> str:
+    """What stands in names and files, without what a terminal would obey."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def harmless(text: str) -> str:
+    """A text of one or more lines without the control characters that a terminal would obey."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
 def tell(text: str) -> None:
     """A line for people on standard error."""
     with contextlib.suppress(OSError):
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(harmless(text) + "\n")
         sys.stderr.flush()
 
 

@@ -7,11 +7,37 @@ import threading
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Protocol
 
-from backend.plan.result import Result
+from backend.plan.result import Memory, Result
 
 ENTRY_BYTES = 1024
 """What an entry costs beside its value: key, digests, summary."""
+
+
+class Cache(Memory, Protocol):
+    """Where an engine remembers results. What it cannot keep it lets go of; it never fails a run.
+
+    ``close`` is for whoever made it.
+    """
+
+    def put(self, key: str, static: str, result: Result) -> None:
+        """Keep a result; ``static`` is the key of its step without the inputs."""
+
+    def forget(self, key: str) -> None:
+        """Drop all that is known of a key."""
+
+    def clear(self) -> None:
+        """Drop everything."""
+
+    def flush(self) -> None:
+        """Wait until what is to outlive the process does."""
+
+    def troubles(self) -> tuple[str, ...]:
+        """Sentences for people on what could not be kept, each once."""
+
+    def close(self) -> None:
+        """Flush, and let go of files and threads."""
 
 
 @dataclass(slots=True)
@@ -112,6 +138,16 @@ class MemoryCache:
             self._decisions[key] = names
             if len(self._decisions) > self._remembered:
                 self._decisions.popitem(last=False)
+
+    def flush(self) -> None:
+        """Nothing here outlives the process."""
+
+    def troubles(self) -> tuple[str, ...]:
+        """Nothing can go wrong."""
+        return ()
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
     def _worth(self, result: Result) -> float:
         return self._age + result.seconds / _size(result)

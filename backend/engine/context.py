@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from backend.engine.pace import Pace
 from backend.engine.preview import jpeg_of
 from backend.media.apart import Decoder
 from backend.media.grants import Grants
-from backend.media.outputs import OutputFolder
+from backend.media.outputs import OutputFolder, Slot
 from backend.media.spool import Spool
 from backend.sdk import Saved, UserError
 from backend.values import Audio, FrameDepth, Image, Video, Weights
@@ -34,9 +34,18 @@ class Components(Protocol):
         """The loaded component behind a reference."""
 
 
+class Ledger(Protocol):
+    """Where the outputs of a job are noted; ``backend.engine.queue.ledger.Ledger`` is one."""
+
+    def slot(
+        self, root: Path, step: str, turns: Sequence[int], item: int | None, ordinal: int
+    ) -> Slot:
+        """The place of one output: the ``ordinal``-th of a call of a step, below ``root``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facilities:
-    """What all contexts of an engine share. ``store`` makes the store when it is first wanted."""
+    """What all contexts of a run share. ``store`` makes the store when it is first wanted."""
 
     grants: Grants
     output: OutputFolder
@@ -44,6 +53,7 @@ class Facilities:
     store: Callable[[], Components]
     spool: Spool = field(default_factory=Spool)
     decoder: Decoder = field(default_factory=Decoder)
+    ledger: Ledger | None = None
 
 
 class StepContext:
@@ -57,14 +67,17 @@ class StepContext:
         cancel: Cancel,
         post: Callable[[Event], None],
         describe: Callable[[], tuple[Scalars, Mapping[str, Any]]],
+        item: int | None = None,
     ) -> None:
-        """``describe`` gives, when a file is saved, the fields for its name and its provenance."""
+        """``describe`` gives, when a file is saved, the fields for its name and its provenance,
+        which is empty where none is to be embedded."""
         self._step = step
         self._turns = turns
         self._facilities = facilities
         self._cancel = cancel
         self._post = post
         self._describe = describe
+        self._item = item
         self._progress, self._previews = Pace(), Pace()
         self._notes = 0
         self.saved: list[Saved] = []
@@ -123,7 +136,7 @@ class StepContext:
     ) -> Saved:
         """Write one output file by the output protocol, with its provenance."""
         self._cancel.check()
-        fields, provenance = self._describe()
+        fields, provenance = self._described()
         return self._told(
             self._facilities.output.save(
                 name,
@@ -131,6 +144,7 @@ class StepContext:
                 lambda path: write(path, provenance),
                 overwrite=overwrite,
                 fields=fields,
+                slot=self._slot(),
             )
         )
 
@@ -143,10 +157,14 @@ class StepContext:
     ) -> Saved:
         """Write one output folder by the output protocol, with its provenance."""
         self._cancel.check()
-        fields, provenance = self._describe()
+        fields, provenance = self._described()
         return self._told(
             self._facilities.output.save_folder(
-                name, lambda path: write(path, provenance), overwrite=overwrite, fields=fields
+                name,
+                lambda path: write(path, provenance),
+                overwrite=overwrite,
+                fields=fields,
+                slot=self._slot(),
             )
         )
 
@@ -170,6 +188,18 @@ class StepContext:
             return self._facilities.store().get(weights, self._facilities.device)
         except CatalogError as error:
             raise UserError(str(error)) from error
+
+    def _described(self) -> tuple[Scalars, Mapping[str, Any]]:
+        """What ``describe`` gives, and in the provenance which of the call's files this is."""
+        fields, provenance = self._describe()
+        return fields, {**provenance, "save": len(self.saved) + 1} if provenance else {}
+
+    def _slot(self) -> Slot | None:
+        """Where the ledger, if there is one, has the next file of this call."""
+        ledger, root = self._facilities.ledger, self._facilities.output.root
+        if ledger is None:
+            return None
+        return ledger.slot(root, self._step, self._turns, self._item, len(self.saved))
 
     def _told(self, saved: Saved) -> Saved:
         self.saved.append(saved)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from backend.catalog.errors import CatalogError
+from backend.catalog.shelf import content_hash
 from backend.catalog.source import open_model
-from backend.engine.cache import MemoryCache
+from backend.engine.cache import Cache
 from backend.engine.cancel import Cancel
 from backend.engine.content import Contents
 from backend.engine.context import Facilities, Scalars, StepContext
@@ -18,7 +19,7 @@ from backend.engine.lookup import model_folder
 from backend.media.names import fields_of
 from backend.media.outputs import OutputFolder
 from backend.plan.result import Result
-from backend.sdk import Context, UserError, Video
+from backend.sdk import Context, Saved, UserError, Video
 
 SMALL_MODEL = 256 * 2**20
 """Bytes of weights up to which a model is known by its content, and above by its fast identity."""
@@ -31,10 +32,10 @@ class Shelf:
     Files are looked at once per run and result.
     """
 
-    def __init__(self, cache: MemoryCache, output: OutputFolder) -> None:
+    def __init__(self, cache: Cache, output: OutputFolder) -> None:
         self._cache = cache
         self._output = output
-        self._sound: dict[int, bool] = {}
+        self._sound: dict[str, tuple[str | Saved, ...]] = {}
 
     def find(self, key: str) -> Result | None:
         """What is known of a key; ``values`` is empty where only digests are left."""
@@ -60,33 +61,40 @@ class Shelf:
         videos = [v for v in result.values.values() if isinstance(v, Video)] if result else []
         if result is None or not (result.saved or videos):
             return result
-        sound = self._sound.get(id(result))
-        if sound is None:
-            sound = all(map(self._output.holds, result.saved)) and all(v.is_there for v in videos)
-            self._sound[id(result)] = sound
-        if not sound:
-            self._cache.forget(key)
-            return None
-        return result
+        files: tuple[str | Saved, ...] = (*result.saved, *(v.file.path for v in videos))
+        if self._sound.get(key) == files:
+            return result
+        if all(map(self._output.holds, result.saved)) and all(v.is_there for v in videos):
+            self._sound[key] = files
+            return result
+        self._cache.forget(key)
+        return None
 
 
 @dataclass(slots=True)
 class Outside:
-    """Content digests of what parameters name. ``models`` notes which models a run uses."""
+    """Content digests of what parameters name."""
 
     facilities: Facilities
     contents: Contents
     cancel: Cancel
     fields: Callable[[], Scalars]
-    models: MutableMapping[str, str] = field(default_factory=dict)
-    _told: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    _digests: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    _models: dict[str, str] = field(default_factory=dict)
 
     def content(self, kind: str, ref: str) -> str | None:
         """The digest of a file, folder or model, or of what a name template says; ``None`` if it
         cannot be read. Told once per run, so that a run has one answer."""
-        if (kind, ref) not in self._told:
-            self._told[kind, ref] = self._tell(kind, ref)
-        return self._told[kind, ref]
+        if (kind, ref) not in self._digests:
+            self._digests[kind, ref] = self._tell(kind, ref)
+        return self._digests[kind, ref]
+
+    def models(self, refs: Iterable[str]) -> dict[str, str]:
+        """What models are, for people: by their content where that is known, else by their fast
+        identity on this machine, which begins with ``fast:``. Left out is what cannot be read."""
+        for ref in refs:
+            self.content("model", ref)
+        return dict(self._models)
 
     def context(self, step: str) -> Context:
         """A context for a fingerprint hook; it can read, and not save."""
@@ -110,7 +118,8 @@ class Outside:
         large = folder.nbytes > SMALL_MODEL
         identity = folder.identity() if large else self.contents.digest(path)
         if identity is not None:
-            self.models[self.facilities.grants.portable(ref)] = identity
+            told = (content_hash(path) if large else "") or identity
+            self._models[self.facilities.grants.portable(ref)] = told
         return identity
 
 

@@ -11,12 +11,12 @@ from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
 from typing import Literal
 
-from backend.engine.cache import MemoryCache
+from backend.engine.cache import Cache, MemoryCache
 from backend.engine.cancel import Cancel
 from backend.engine.content import Contents
-from backend.engine.context import Components, Facilities
+from backend.engine.context import Components, Facilities, Ledger
 from backend.engine.desk import Outside, Shelf
-from backend.engine.events import Event, RunFinished
+from backend.engine.events import Event, Note, RunFinished
 from backend.engine.frame import Frame
 from backend.engine.gather import Shape, shape_of
 from backend.engine.lanes import make_lanes
@@ -92,13 +92,15 @@ class Engine:
         *,
         grants: Grants,
         output: OutputFolder,
-        cache: MemoryCache | None = None,
+        cache: Cache | None = None,
         use_cache: bool = True,
         store: Components | None = None,
         spool: Spool | None = None,
         device: str = "cpu",
         threads: int | None = None,
         caps: Caps | None = None,
+        embed: bool = True,
+        ledger: Ledger | None = None,
     ) -> None:
         """Nothing heavy happens here.
 
@@ -106,24 +108,32 @@ class Engine:
             registry: The node types.
             grants: What may be read.
             output: Where files are written.
-            cache: Where results are remembered; a new one of ``DEFAULT_BUDGET`` bytes if not given.
+            cache: Where results are remembered; one in memory of ``DEFAULT_BUDGET`` bytes if not
+                given. Whoever gives one closes it.
             use_cache: Without it every step runs, and nothing is remembered.
             store: Loaded models; made when first wanted if not given.
             spool: Where frames of videos lie; the user's cache folder if not given.
             device: ``cpu`` or ``cuda:N``.
             threads: Of torch on the CPU; part of the identity of what device nodes give.
             caps: Limits on expansion and lists.
+            embed: Whether saved files tell how they were made; part of the identity of a step
+                that saves.
+            ledger: Where the outputs of a job are noted, so that a second attempt at it does not
+                write them again.
         """
         self.registry = registry
-        self.cache = cache if cache is not None else MemoryCache(DEFAULT_BUDGET)
+        self.cache: Cache = cache if cache is not None else MemoryCache(DEFAULT_BUDGET)
         self.caps = caps or Caps()
         self.numerics = Numerics(device, threads or default_threads())
         self._use_cache = use_cache
         self._given_store = store
         self._contents = Contents()
-        self._facilities = Facilities(grants, output, device, lambda: self._store, spool or Spool())
+        self._facilities = Facilities(
+            grants, output, device, lambda: self._store, spool or Spool(), ledger=ledger
+        )
         self._checker = Checker(registry, HeaderLookup(grants), self.caps)
-        self._compiler = Compiler(registry, self.numerics.of)
+        self._embed = embed
+        self._compiler = Compiler(registry, self.numerics.of, "" if embed else ";bare")
         workers = max(2, min(8, os.cpu_count() or 2))
         self._lanes = make_lanes(workers, 2, self.numerics.begin_device)
         self._costs: dict[tuple[str, int], float] = {}
@@ -207,8 +217,9 @@ class Engine:
         fields = lru_cache(1)(partial(scalars_of, workflow, specs, grants))
         outside = Outside(self._facilities, self._contents, cancel, fields)
         provenance = Provenance(
-            workflow, specs, grants, self.numerics, seeds, fields, outside.models, outside.content
-        )
+            workflow, specs, grants, self.numerics, seeds, fields,
+            partial(outside.models, models_of(program)), outside.content, self._embed,
+        )  # fmt: skip
         frame = Frame(Survey(program, self._desk(outside)), roots)
         run = Run(self._kit(frame.survey.desk), on_event, cancel, provenance.describe)
         run.execute(frame, roots, seeds)
@@ -234,6 +245,9 @@ class Engine:
             result = survey.results[i]
             if result is not None:
                 values[survey.program.units[i].step.id] = result.values
+        self.cache.flush()
+        for sentence in self.cache.troubles():
+            run.on_event(Note("", sentence))
         seconds = time.perf_counter() - begin
         run.on_event(
             RunFinished(
@@ -277,11 +291,22 @@ class Engine:
     def _store(self) -> Components:
         if self._given_store is not None:
             return self._given_store
-        from backend.models.family import families
-        from backend.models.loaders import loaders
-        from backend.models.store import Store
+        return make_store(self._facilities.device)
 
-        return Store(families(), _store_budget(self._facilities.device), loaders())
+
+def make_store(device: str) -> Components:
+    """A store for the loaded models of one device."""
+    from backend.models.family import families
+    from backend.models.loaders import loaders
+    from backend.models.store import Store
+
+    return Store(families(), _store_budget(device), loaders())
+
+
+def models_of(program: Program) -> tuple[str, ...]:
+    """The models that parameters of a program name, bodies included."""
+    named = (ref for unit in program.units for kind, ref in unit.outside if kind == "model")
+    return tuple(dict.fromkeys(named))
 
 
 def roots_of(program: Program, only: Sequence[str]) -> tuple[int, ...]:

@@ -44,7 +44,10 @@ class Progress(_Event, frozen=True, tag="progress"):
 
 
 class Note(_Event, frozen=True, tag="note"):
-    """A sentence that a step has for people, while it goes on: what it left out, for example."""
+    """A sentence that a step has for people, while it goes on: what it left out, for example.
+
+    Without a ``step`` it is about the run.
+    """
 
     step: str
     text: str
@@ -61,6 +64,15 @@ class Preview(_Event, frozen=True, tag="preview"):
 
 class SavedFile(_Event, frozen=True, tag="saved"):
     """A file stands finished below the output folder."""
+
+    step: str
+    path: str
+    hash: str
+    turns: tuple[int, ...] = ()
+
+
+class KeptFile(_Event, frozen=True, tag="kept"):
+    """A file of an earlier run stands as it would be written now, so it was not written again."""
 
     step: str
     path: str
@@ -114,6 +126,7 @@ Event: TypeAlias = (
     | Note
     | Preview
     | SavedFile
+    | KeptFile
     | StepDone
     | StepFailed
     | StepSkipped

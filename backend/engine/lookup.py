@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import backend
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import ModelFolder
 from backend.catalog.shelf import by_name, instead_of
-from backend.catalog.source import ENDINGS, open_files, open_model
+from backend.catalog.source import ENDINGS, open_beside, open_files, open_model
 from backend.graph.errors import UserError
 from backend.graph.facts import Facts
 from backend.media.grants import Grants
 
+NONE: Mapping[str, str] = MappingProxyType({})
 MODELS = Path(backend.__file__).resolve().parent.parent / "resources" / "models"
 
 
@@ -68,14 +70,19 @@ class HeaderLookup:
 
     grants: Grants
 
-    def model(self, ref: str) -> ModelFolder:
-        """What the headers of a model folder say; a built-in model goes by its name.
+    def model(self, ref: str, files: Mapping[str, str] = NONE) -> ModelFolder:
+        """What the headers of a model folder say; a built-in model goes by its name. ``files`` take
+        the place of components of the folder.
 
         Raises:
             UserError: it is missing, not granted or broken.
         """
         try:
-            return open_model(model_folder(self.grants, ref))
+            place = model_folder(self.grants, ref)
+            if not files:
+                return open_model(place)
+            found = {name: model_folder(self.grants, file) for name, file in files.items()}
+            return open_beside(place, found)
         except CatalogError as error:
             raise UserError(str(error)) from error
 

@@ -58,11 +58,31 @@ class Numerics:
         return self.heavy if lane == "device" else self.light
 
     def told(self) -> dict[str, Any]:
-        """The numerics as provenance tells them; the device only where torch was used."""
-        told: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
+        """The numerics as provenance tells them: what torch really computes with, where it was
+        used, and what every node stands on."""
+        told: dict[str, Any] = {
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "system": platform.system(),
+        }
         if "torch" in sys.modules:
-            told |= {"device": self.device_class, "threads": self.threads}
+            told |= {
+                "device": self.device_class,
+                "threads": self.threads,
+                "precision": "bfloat16" if self.device.startswith("cuda") else "float32",
+                "matmul": sys.modules["torch"].get_float32_matmul_precision(),
+                "kernels": self._kernels(),
+            }
         return told
+
+    def _kernels(self) -> str:
+        """The instructions of the CPU that torch uses, or the libraries of the GPU."""
+        import torch
+
+        if not self.device.startswith("cuda"):
+            return torch.backends.cpu.get_cpu_capability()
+        cudnn: Any = torch.backends.cudnn
+        return f"cuda {torch.version.cuda} cudnn {cudnn.version()}"
 
     def begin_device(self) -> None:
         """Make the calling thread compute with as many threads as the keys say."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from backend.engine.context import Scalars
 from backend.engine.frame import Frame
 from backend.engine.numerics import Numerics, versions
+from backend.engine.seeds import SUBGRAPH
 from backend.engine.task import Task
 from backend.graph import format
 from backend.graph.document import Graph, Node, Workflow
@@ -36,12 +37,13 @@ class Provenance:
         numerics: Numerics,
         seeds: Mapping[str, int],
         fields: Callable[[], Scalars],
-        models: Mapping[str, str],
+        models: Callable[[], Mapping[str, str]],
         content: Callable[[str, str], str | None],
+        embed: bool = True,
     ) -> None:
-        """``workflow`` is the document that runs, ``seeds`` those settled for it; ``models`` grows
-        while the run learns which content the models' names stand for; ``content`` gives the
-        digest of what a parameter of a kind names."""
+        """``workflow`` is the document that runs, ``seeds`` those settled for it; ``models`` gives
+        the contents that the models' names stand for, ``content`` the digest of what a parameter
+        of a kind names. Without ``embed`` nothing is told."""
         self._workflow = workflow
         self._specs = specs
         self._grants = grants
@@ -51,25 +53,30 @@ class Provenance:
         self._models = models
         self._begin = time.monotonic()
         self._content = content
+        self._embed = embed
 
     def describe(
         self, frame: Frame, step: int, task: Task | None
     ) -> tuple[Scalars, Mapping[str, Any]]:
-        """The fields for a file's name, and what is embedded in it."""
+        """The fields for a file's name, and what is embedded in it, which may be nothing."""
         unit = frame.survey.program.units[step]
         fields = dict(self._fields())
         fields["node"] = unit.step.id
         seed = nearest_seed(frame, step)
         if seed is not None:
             fields["seed"] = seed
+        if not self._embed:
+            return fields, {}
         told = {
             "workflow": self._text,
             "node": unit.step.id,
+            "nodes": self._nodes,
             "versions": versions(),
-            "models": [{"name": n, "hash": h} for n, h in sorted(self._models.items())],
+            "models": [{"name": n, "hash": h} for n, h in sorted(self._models().items())],
             "files": self._files,
             "seeds": self._seeds if seed is None else {**self._seeds, "seed": seed},
             "numerics": self._numerics.told(),
+            "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "seconds": round(time.monotonic() - self._begin, 3),
         }
         if frame.turns:
@@ -79,20 +86,30 @@ class Provenance:
         return fields, told
 
     @cached_property
+    def _nodes(self) -> Mapping[str, Mapping[str, Any]]:
+        """The node types of the document: their version, and the digest of the file of each."""
+        types = {node.type for _, node in nodes_of(self._workflow)}
+        return {
+            name: {"version": self._specs[name].version, "digest": self._specs[name].digest}
+            for name in sorted(types)
+            if name in self._specs
+        }
+
+    @cached_property
     def _files(self) -> Mapping[str, str]:
-        """The digests of the files and folders that top-level parameters name, by ``node.param``.
+        """The digests of the files and folders that parameters name, by ``node.param``.
 
         With it a file that lies elsewhere, of which only the bare name is told, can be recognised.
         """
         found: dict[str, str] = {}
-        for name, node in self._workflow.graph.nodes.items():
+        for place, node in nodes_of(self._workflow):
             spec = self._specs.get(node.type)
             for param in spec.params if spec else ():
                 ref = node.params.get(param.name)
                 if param.kind in ("file", "folder") and isinstance(ref, str) and ref:
                     digest = None if param.name in node.inputs else self._content(param.kind, ref)
                     if digest is not None:
-                        found[f"{name}.{param.name}"] = digest
+                        found[f"{place}.{param.name}"] = digest
         return found
 
     @cached_property
@@ -137,6 +154,17 @@ class Provenance:
     def _portable(self, value: str) -> str:
         """A path as it may be told; where it lies elsewhere, its bare name."""
         return self._grants.portable(value) if value else value
+
+
+def nodes_of(workflow: Workflow) -> Iterator[tuple[str, Node]]:
+    """Every node with its place, such as ``loop/blur``; in a subgraph ``subgraph:NAME/blur``."""
+    graphs = [("", workflow.graph)]
+    graphs += [(f"{SUBGRAPH}{name}/", sub.graph) for name, sub in workflow.subgraphs.items()]
+    for prefix, graph in graphs:  # grows while it is walked
+        for name, node in graph.nodes.items():
+            yield prefix + name, node
+            if node.body is not None:
+                graphs.append((f"{prefix}{name}/", node.body))
 
 
 def scalars_of(workflow: Workflow, specs: Mapping[str, NodeSpec], grants: Grants) -> Scalars:

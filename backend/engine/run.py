@@ -19,6 +19,7 @@ from backend.engine.context import Facilities, Scalars, StepContext
 from backend.engine.dispatch import Dispatcher
 from backend.engine.events import (
     Event,
+    KeptFile,
     Preview,
     RunStarted,
     StepDone,
@@ -210,6 +211,7 @@ class Run:
             self.cancel,
             self.post,
             partial(self.describe, task.frame, task.step, task),
+            task.item,
         )
 
     def _loop(self) -> None:
@@ -364,6 +366,8 @@ class Run:
             frame.saved += result.saved
             frame.seconds += result.seconds
             self.kept += result.saved
+            for each in result.saved:
+                self.on_event(KeptFile(step, each.path, each.hash, frame.turns))
             if result.preview and survey.program.units[i].effect:
                 self.on_event(Preview(step, result.preview, frame.turns))
         summary = result.summary if result is not None else {}

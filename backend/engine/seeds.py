@@ -32,6 +32,16 @@ def settle_seeds(
     inside a subgraph is drawn once for all its uses; one that a use sets is drawn for that use.
     """
     settler = _Settler(workflow, specs, seed, draw)
+    return _settled(workflow, settler), settler.settled
+
+
+def put_seeds(workflow: Workflow, seeds: Mapping[str, int]) -> Workflow:
+    """The document with the seeds that ``settle_seeds`` told of another copy of it."""
+    return _settled(workflow, _Putter(workflow, seeds)) if seeds else workflow
+
+
+def _settled(workflow: Workflow, settler: _Settler) -> Workflow:
+    """The document with all its graphs settled."""
     graph = settler.graph(workflow.graph, "")
     if graph is not workflow.graph:
         workflow = replace(workflow, graph=graph)
@@ -43,7 +53,7 @@ def settle_seeds(
     if changed:
         subgraphs = MappingProxyType({**workflow.subgraphs, **changed})
         workflow = replace(workflow, subgraphs=subgraphs)
-    return workflow, settler.settled
+    return workflow
 
 
 class _Settler:
@@ -129,6 +139,23 @@ class _Settler:
                 return False
             kind, param = node.type, exposed.param
         return False
+
+
+class _Putter(_Settler):
+    """Puts known seeds into one document."""
+
+    def __init__(self, workflow: Workflow, seeds: Mapping[str, int]) -> None:
+        super().__init__(workflow, {}, None, draw)
+        self._known: dict[str, dict[str, int]] = {}
+        for place, seed in seeds.items():
+            path, _, param = place.rpartition(".")
+            self._known.setdefault(path, {})[param] = seed
+
+    def _node(self, node: Node, path: str, name: str) -> Node:
+        seeds = self._known.get(path + name)
+        if seeds is None:
+            return node
+        return replace(node, params=MappingProxyType({**node.params, **seeds}))
 
 
 def _at(graph: Graph, path: str) -> Node | None:

@@ -10,16 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from backend.sdk import UserError
+from backend.values.filenames import is_reserved
 
-_RESERVED = re.compile(
-    r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)\s*(\..*)?", re.I
-)
 _DRIVE = re.compile(r"[A-Za-z]:")
-
-
-def is_reserved(part: str) -> bool:
-    """Whether Windows takes this file name for a device (``CON``, ``nul.png``, ``COM1``...)."""
-    return _RESERVED.fullmatch(part) is not None
 
 
 @dataclass(frozen=True)

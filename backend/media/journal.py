@@ -18,8 +18,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from backend.media.trees import remove
+from backend.media.trees import remove, tree_hash
 
+SIDECAR = ".weft.json"
 INTENT = re.compile(r"\.weft-[0-9a-f]{16}\.intent")
 TEMPORARY = re.compile(r"\.weft-[0-9a-f]{16}\.tmp(\.[A-Za-z0-9]{1,11}){1,4}")
 _LARGEST_INTENT = 1 << 20
@@ -58,6 +59,11 @@ class Intent:
     def note_placeholder(self, name: str) -> None:
         """Add a file that may be removed when this process dies, but only while it is empty."""
         self._write([{"placeholder": name}])
+
+    def note_sidecar(self, name: str, digest: str) -> None:
+        """Add a sidecar that may be removed when this process dies, but only while it has these
+        bytes and what it stands beside is not there."""
+        self._write([{"sidecar": name, "hash": digest}])
 
     def _write(self, lines: Sequence[dict[str, str]]) -> None:
         os.write(self._descriptor, "".join(json.dumps(line) + "\n" for line in lines).encode())
@@ -122,17 +128,30 @@ def _remove(root: Path, line: bytes) -> str:
     except (ValueError, AttributeError, StopIteration, TypeError, OSError):
         return ""
     ours = kind == "temporary" and TEMPORARY.fullmatch(path.name) is not None
-    folder = stat.S_ISDIR(status.st_mode)
+    folder, file = stat.S_ISDIR(status.st_mode), stat.S_ISREG(status.st_mode)
     empty = kind == "placeholder" and (folder or status.st_size == 0)
-    if not (inside and (folder or stat.S_ISREG(status.st_mode)) and (ours or empty)):
+    alone = kind == "sidecar" and inside and file and _is_alone(path, entry.get("hash"))
+    if not (inside and (folder or file) and (ours or empty or alone)):
         return ""
     if ours:
         remove(path)
     elif folder:
-        path.rmdir()  # refuses where something is in it
+        try:
+            path.rmdir()  # refuses where something is in it
+        except OSError:
+            return ""
     else:
         path.unlink(missing_ok=True)
     return str(name)
+
+
+def _is_alone(sidecar: Path, digest: object) -> bool:
+    """Whether this is the sidecar that was noted, of a file that never came to stand beside it."""
+    return (
+        sidecar.name.endswith(SIDECAR)
+        and not os.path.lexists(sidecar.with_name(sidecar.name.removesuffix(SIDECAR)))
+        and tree_hash(sidecar) == digest
+    )
 
 
 def _create_locked(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""Provenance in picture and sound files: the workflow that made them, and what repeating it needs.
+"""Provenance in output files: the workflow that made them, and what repeating it needs.
 
 It is one JSON object, written as ASCII:
 
@@ -7,6 +7,8 @@ It is one JSON object, written as ASCII:
 - WebP: the EXIF chunk, the same
 - TIFF: ImageDescription, the same
 - WAV: a RIFF chunk ``weft``
+- safetensors: the entry ``weft`` of the header's ``__metadata__``, whatever its length
+- a file that has no room for it, such as a text: a sidecar ``NAME.txt.weft.json`` beside it
 
 Above 60 kB the object stands in a sidecar ``NAME.png.weft.json`` beside the file, and the file
 holds ``{"sidecar": {"bytes": N, "hash": "blake3:..."}}`` in its place.
@@ -16,13 +18,13 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import blake3
 
-from backend.media import jpeg, png, tiff, wave, webp
+from backend.media import jpeg, png, tensors, tiff, wave, webp
 from backend.media.errors import Damaged, Unsupported
 from backend.media.grants import open_regular
 from backend.media.header import sniff
@@ -56,9 +58,10 @@ def split_sidecar(text: str) -> tuple[str, bytes]:
 
 
 def read_provenance(path: Path) -> dict[str, Any] | None:
-    """The provenance that a picture carries, or ``None`` where it carries none that is sound.
+    """The provenance that a file carries, or ``None`` where it carries none that is sound.
 
-    A sidecar counts only while it is the very one that the picture was saved with.
+    Where the file points to its sidecar, that counts only while it is the very one that the file
+    was saved with; beside a file that has no room for a pointer it is taken as it is.
 
     Raises:
         UserError: the file cannot be opened.
@@ -68,35 +71,68 @@ def read_provenance(path: Path) -> dict[str, Any] | None:
     except OSError as error:
         raise UserError(f"{path.name!r} cannot be read: {error.strerror or error}.") from error
     with file:
+        if not kind_of(file):
+            return _parse(_sidecar(path).decode("utf-8", "replace"))
         found = _parse(embedded_text(file))
     if found is None or "sidecar" not in found:
         return found
-    return _read_sidecar(path, found["sidecar"])
+    return _pointed(path, found["sidecar"])
 
 
-def embedded_text(file: BinaryIO) -> str:
-    """Weft's text in an open picture, empty where there is none. Any bytes are allowed."""
-    readers = {"PNG": _from_png, "JPEG": _from_jpeg, "WebP": _from_webp, "TIFF": _from_tiff}
+def write_sidecar(path: Path, provenance: Mapping[str, Any]) -> None:
+    """Put the provenance beside a file that has no room for it; nothing where there is none.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if provenance:
+        sidecar_of(path).write_bytes(dump_provenance(provenance).encode("ascii") + b"\n")
+
+
+def kind_of(file: BinaryIO) -> str:
+    """What an open file is, of the kinds that carry provenance inside: ``PNG``, ``JPEG``,
+    ``WebP``, ``TIFF``, ``WAV`` or ``safetensors``; empty for anything else."""
     try:
         file.seek(0)
         head = file.read(32)
         if wave.is_wave(head):
-            return wave.text(file, KEYWORD.encode(), LARGEST_READ)
-        return readers[sniff(head)](file)
+            return "WAV"
+        return "safetensors" if tensors.is_tensors(head) else sniff(head)
+    except (Damaged, Unsupported, OSError):
+        return ""
+
+
+def embedded_text(file: BinaryIO) -> str:
+    """Weft's text in an open file, empty where there is none. Any bytes are allowed."""
+    readers: dict[str, Callable[[BinaryIO], str]] = {
+        "PNG": _from_png,
+        "JPEG": _from_jpeg,
+        "WebP": _from_webp,
+        "TIFF": _from_tiff,
+        "WAV": lambda file: wave.text(file, KEYWORD.encode(), LARGEST_READ),
+        "safetensors": lambda file: tensors.text(file, KEYWORD, LARGEST_READ),
+        "": lambda _: "",
+    }
+    try:
+        return readers[kind_of(file)](file)
     except (Damaged, Unsupported, struct.error, OverflowError, OSError):
         return ""
 
 
-def _read_sidecar(path: Path, pointer: Any) -> dict[str, Any] | None:
-    if not isinstance(pointer, dict):
-        return None
+def _sidecar(path: Path) -> bytes:
+    """The sidecar of a file; nothing where there is none, or one that is too long."""
     try:
         with open_regular(sidecar_of(path), sidecar_of(path).name) as file:
             content = file.read(LARGEST_READ + 1)
     except (OSError, UserError):
-        return None
-    same = pointer.get("hash") == "blake3:" + blake3.blake3(content).hexdigest()
-    if not same or len(content) > LARGEST_READ:
+        return b""
+    return content if len(content) <= LARGEST_READ else b""
+
+
+def _pointed(path: Path, pointer: Any) -> dict[str, Any] | None:
+    content = _sidecar(path)
+    digest = "blake3:" + blake3.blake3(content).hexdigest()
+    if not isinstance(pointer, dict) or pointer.get("hash") != digest:
         return None
     return _parse(content.decode("utf-8", "replace"))
 

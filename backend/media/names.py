@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from backend.media.grants import is_reserved
 from backend.sdk import UserError
+from backend.values.filenames import is_reserved
 
 Field: TypeAlias = "str | int | float | bool | None"
 

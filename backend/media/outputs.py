@@ -17,15 +17,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
-from backend.media.journal import Intent, clean, intent, new_token
+from backend.media.journal import SIDECAR, Intent, clean, intent, new_token
 from backend.media.names import Field, OutputName, fill
 from backend.media.trees import claim_folder, remove, sync_folder, sync_tree, tree_hash
 from backend.sdk import Saved, UserError
 
 OVERWRITE = ("number", "replace", "refuse")
-SIDECAR = ".weft.json"
 _LAST_NUMBER = 10**9
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 
@@ -33,6 +32,17 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.E
 def sidecar_of(path: Path) -> Path:
     """Where the provenance of a file stands when it is too long for the file itself."""
     return path.with_name(path.name + SIDECAR)
+
+
+class Slot(Protocol):
+    """The place of one output in a job that is begun again when a kill has ended it."""
+
+    def noted(self) -> Saved | None:
+        """What an earlier attempt was about to put here, or had put."""
+
+    def note(self, saved: Saved, own: bool) -> bool:
+        """Note on disk what is about to stand here; false when the name is another output's, and
+        ``own`` says that it may not be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +55,18 @@ class _Job:
     name: OutputName
     suffix: str
     overwrite: Literal["number", "replace", "refuse"]
+    slot: Slot | None
 
     def target(self, counter: int) -> Path:
         return self.folder / (self.name.stem(counter) + self.suffix)
+
+    def note(self, counter: int, digest: str) -> bool:
+        """Note in the slot, if there is one, that the file is about to get this name."""
+        if self.slot is None:
+            return True
+        replaces = self.overwrite == "replace" and not self.name.counted
+        name = self.target(counter).relative_to(self.root).as_posix()
+        return self.slot.note(Saved(name, digest), own=not replaces)
 
 
 class OutputFolder:
@@ -67,6 +86,7 @@ class OutputFolder:
         *,
         overwrite: str = "number",
         fields: Mapping[str, Field] | None = None,
+        slot: Slot | None = None,
     ) -> Saved:
         """Write one output file.
 
@@ -79,6 +99,8 @@ class OutputFolder:
                 number behind the name), ``replace`` writes over it, ``refuse`` raises. A name with
                 ``{counter}`` always gets the next free number.
             fields: What the template may use, beside ``counter``, ``date`` and ``time``.
+            slot: Where an earlier attempt may have noted this output; what stands as noted is
+                taken as saved, and ``write`` is not called.
 
         Raises:
             UserError: the name is not allowed or taken, or the file cannot be written. Whatever
@@ -90,7 +112,7 @@ class OutputFolder:
             raise UserError(f"{suffix!r} is no file suffix. Write one such as '.png'.")
         if name.lower().endswith(suffix.lower()):
             name = name[: -len(suffix)]
-        return self._named(name, suffix, write, overwrite, fields or {})
+        return self._named(name, suffix, write, overwrite, fields or {}, slot)
 
     def save_folder(
         self,
@@ -99,6 +121,7 @@ class OutputFolder:
         *,
         overwrite: str = "number",
         fields: Mapping[str, Field] | None = None,
+        slot: Slot | None = None,
     ) -> Saved:
         """Write one output folder, whole or not at all.
 
@@ -115,7 +138,7 @@ class OutputFolder:
             path.mkdir()
             write(path)
 
-        return self._named(name, "", fill_folder, overwrite, fields or {})
+        return self._named(name, "", fill_folder, overwrite, fields or {}, slot)
 
     def _named(
         self,
@@ -124,13 +147,17 @@ class OutputFolder:
         write: Callable[[Path], None],
         overwrite: str,
         fields: Mapping[str, Field],
+        slot: Slot | None,
     ) -> Saved:
+        noted = slot.noted() if slot is not None else None
+        if noted is not None and self._stands(noted):
+            return noted
         now = time.localtime()
         given = {"date": time.strftime("%Y-%m-%d", now), "time": time.strftime("%H-%M-%S", now)}
         parts = fill(name, {**given, **fields})
         made: list[Path] = []
         try:
-            return self._save(parts, suffix, overwrite, write, made)
+            return self._save(parts, suffix, overwrite, write, made, slot)
         except OSError as error:
             shown = "/".join((*parts.folders, parts.stem(1) + suffix))
             raise UserError(_cannot(shown, self.root, error)) from error
@@ -171,6 +198,7 @@ class OutputFolder:
         overwrite: str,
         write: Callable[[Path], None],
         made: list[Path],
+        slot: Slot | None,
     ) -> Saved:
         _make_folders(self.root, made)
         if not self._cleaned:
@@ -179,7 +207,7 @@ class OutputFolder:
         folder = _confined(root, name.folders, made)
         token = new_token()
         temporary = folder / f".weft-{token}.tmp{suffix or '.folder'}"
-        job = _Job(root, folder, temporary, name, suffix, overwrite)  # type: ignore[arg-type]
+        job = _Job(root, folder, temporary, name, suffix, overwrite, slot)  # type: ignore[arg-type]
         if overwrite == "refuse" and not name.counted and os.path.lexists(job.target(1)):
             raise _taken(root, job.target(1))
         with intent(root, token, (temporary, sidecar_of(temporary))) as record:
@@ -189,7 +217,7 @@ class OutputFolder:
                 digest = tree_hash(temporary)
                 if sidecar_of(temporary).exists():
                     sync_tree(sidecar_of(temporary))
-                target = self._commit(job, record)
+                target = self._commit(job, record, digest)
             finally:
                 for path in (temporary, sidecar_of(temporary)):
                     with contextlib.suppress(OSError):
@@ -197,15 +225,22 @@ class OutputFolder:
         sync_folder(folder)
         return Saved(target.relative_to(root).as_posix(), digest)
 
-    def _commit(self, job: _Job, record: Intent) -> Path:
+    def _stands(self, noted: Saved) -> bool:
+        """Whether an earlier attempt got as far as to put this output under its name."""
+        if not self._cleaned:
+            self.clean()
+        return self.holds(noted)
+
+    def _commit(self, job: _Job, record: Intent, digest: str) -> Path:
         if job.overwrite == "replace" and not job.name.counted:
+            job.note(1, digest)
             return _replace(job)
         key = (job.folder, job.name.before, job.name.after, job.suffix)
         with self._lock:
             counter = self._next.get(key, 0)
         refused = job.overwrite == "refuse" and not job.name.counted
         counter = counter or (1 if refused else _first_free(job))
-        while not _place(job, counter, record):
+        while not (job.note(counter, digest) and _place(job, counter, record)):
             if refused:
                 raise _taken(job.root, job.target(1))
             counter += 1
@@ -267,6 +302,9 @@ def _place(job: _Job, counter: int, record: Intent) -> bool:
     if os.path.lexists(sidecar_of(target)) or os.path.lexists(target):
         return False
     # The sidecar goes first: a picture is never there without its provenance.
+    if has_sidecar:
+        beside_target = sidecar_of(target).relative_to(job.root).as_posix()
+        record.note_sidecar(beside_target, tree_hash(beside))
     if has_sidecar and not _claim(beside, sidecar_of(target), job.root, record):
         return False
     if _claim(job.temporary, target, job.root, record):
@@ -315,8 +353,9 @@ def _replace(job: _Job) -> Path:
         os.replace(beside, sidecar_of(target))
         os.replace(job.temporary, target)
     else:
+        # It tells of the picture that goes; a kill must not leave it beside the new one.
+        sidecar_of(target).unlink(missing_ok=True)
         os.replace(job.temporary, target)
-        sidecar_of(target).unlink(missing_ok=True)  # it told of the picture that is gone
     return target
 
 

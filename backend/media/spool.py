@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
+import shutil
 import threading
 import weakref
 from collections.abc import Callable, Iterable
@@ -17,6 +19,7 @@ import blake3
 
 from backend.media.journal import Intent, clean, new_token
 from backend.sdk import UserError
+from backend.settings import SettingError, cache_folder
 from backend.values import FrameDepth, FrameFile, Image, Video
 from backend.values.motion import to_codes
 
@@ -25,10 +28,15 @@ DEFAULT_BUDGET = 64 * 2**30
 
 
 def default_root() -> Path:
-    """The cache folder of this user."""
-    import platformdirs
+    """A folder in the user's cache.
 
-    return Path(platformdirs.user_cache_dir("weft", appauthor=False)) / "spool"
+    Raises:
+        UserError: the settings are broken.
+    """
+    try:
+        return cache_folder() / "spool"
+    except SettingError as error:
+        raise UserError(str(error)) from error
 
 
 class Spool:
@@ -40,7 +48,7 @@ class Spool:
         self._budget = budget
         self._held = 0
         self._intent: Intent | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a file may be dropped while it is held
 
     @property
     def nbytes(self) -> int:
@@ -94,11 +102,44 @@ class Spool:
         weakref.finalize(known, self._drop, path, held)
         return Video(known, rate, first.space)
 
+    def link(self, source: Path) -> Path:
+        """A second name for a file of frames that lies elsewhere, so that it outlasts the first.
+
+        A hard link where the file system has them, else a copy. ``own`` says for how long.
+
+        Raises:
+            OSError: ``source`` is gone, or the folder cannot be written to.
+        """
+        try:
+            path = self._new()
+        except UserError as error:
+            raise OSError(str(error)) from error
+        try:
+            os.link(source, path)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            try:
+                shutil.copyfile(source, path)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+        return path
+
+    def own(self, file: FrameFile) -> None:
+        """Remove the file, which ``link`` named, when this object is gone."""
+        with self._lock:
+            self._held += file.nbytes
+        weakref.finalize(file, self._drop, Path(file.path), file.nbytes)
+
     def _new(self) -> Path:
         with self._lock:
             root = self._root if self._root is not None else default_root()
             try:
                 root.mkdir(parents=True, exist_ok=True)
+                if self._intent is not None and not self._intent.path.exists():
+                    self._intent.forget()  # somebody removed the folder
+                    self._intent = None
                 if self._intent is None:
                     clean(root)
                     self._intent = Intent(root, new_token())

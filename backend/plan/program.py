@@ -104,10 +104,14 @@ class Program:
 
 @dataclass(slots=True)
 class Compiler:
-    """Makes programs, and remembers the units of the last one by the identity of their steps."""
+    """Makes programs, and remembers the units of the last one by the identity of their steps.
+
+    ``effects`` is what stands beside the numerics in the keys of steps that save something.
+    """
 
     types: Types
     numerics: Callable[[Lane], str]
+    effects: str = ""
     _last: Program | None = None
     _units: dict[int, Unit] = field(default_factory=dict)
 
@@ -155,6 +159,7 @@ class Compiler:
         later = [link.wire.step for link in links if lazy and link.param is None]
         eager = [link.wire.step for link in links if not (lazy and link.param is None)]
         inner = body.units if body else ()
+        numerics = self.numerics(spec.lane) + (self.effects if spec.effect else "")
         outside: list[tuple[str, str]] = [
             (p.kind, str(step.params[p.name]))
             for p in spec.params
@@ -164,9 +169,7 @@ class Compiler:
         return Unit(
             step=step,
             spec=spec,
-            static=static_key(
-                spec, step, linked, self.numerics(spec.lane), body.digest if body else ""
-            ),
+            static=static_key(spec, step, linked, numerics, body.digest if body else ""),
             links=links,
             eager=tuple(dict.fromkeys(s for s in eager if s != FROM_ZONE)),
             later=tuple(dict.fromkeys(s for s in later if s != FROM_ZONE)),

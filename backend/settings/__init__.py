@@ -1,7 +1,8 @@
 """What a user may set, typed: from one file, the environment and the command line, in that order.
 
 The lowest room: it imports no other. Nothing reads settings by itself; whoever begins a process
-loads them once and hands on what is needed.
+loads them once and hands on what is needed. Only for its own folders a room may ask by itself
+(``backend.settings.folders`` says why).
 """
 
 from backend.settings.declared import Declaration, Settings, declarations

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,11 +31,9 @@ def set_value(path: Path, key: str, given: Any) -> None:
         value = show_value(one, value)
     written: Any = list(value) if isinstance(value, tuple) else value
 
-    def put(document: Any) -> None:
-        import tomlkit
-
+    def put(document: Any, table: Callable[[], Any]) -> None:
         if section not in document:
-            document[section] = tomlkit.table()
+            document[section] = table()
         document[section][name] = written
 
     _edit(path, put)
@@ -47,7 +47,7 @@ def unset(path: Path, key: str) -> None:
     """
     section, name = _split(key)
 
-    def drop(document: Any) -> None:
+    def drop(document: Any, table: Callable[[], Any]) -> None:
         if section in document:
             document[section].pop(name, None)
             if not document[section]:
@@ -64,27 +64,50 @@ def _split(key: str) -> tuple[str, str]:
     return section, name
 
 
-def _edit(path: Path, change: Callable[[Any], None]) -> None:
+def _edit(path: Path, change: Callable[[Any, Callable[[], Any]], None]) -> None:
+    """Change the file; ``change`` gets the tree and what makes a new section."""
     import tomlkit
+    from tomlkit.exceptions import TOMLKitError
 
     path = path.resolve()  # where it is a link, what it leads to is written
     read_file(path)  # says what is wrong with a broken file
     try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8") if path.exists() else "")
-        change(document)
-        _write(path, tomlkit.dumps(document))
+        text = _read(path)
+        wanted = tomllib.loads(text)
+        change(wanted, dict)
+        try:
+            document = tomlkit.parse(text)
+            change(document, tomlkit.table)
+            text = tomlkit.dumps(document)
+            good = tomllib.loads(text) == wanted
+        except (TOMLKitError, tomllib.TOMLDecodeError, TypeError, KeyError):
+            good = False
+        if not good:
+            raise SettingError(
+                f"{path} is written in a way that is not understood. Edit it by hand."
+            )
+        _write(path, text)
     except OSError as error:
         raise SettingError(f"{path} cannot be written ({error.strerror or error}).") from None
+
+
+def _read(path: Path) -> str:
+    if not path.exists():
+        return ""
+    with path.open(encoding="utf-8", newline="") as file:  # line ends stay as they are
+        return file.read()
 
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

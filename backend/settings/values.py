@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import Any
 
 from backend.settings.declared import Declaration
@@ -11,7 +12,7 @@ from backend.settings.declared import Declaration
 _UNITS = {"": 1, "B": 1}
 _UNITS |= {f"{name}iB": 1024**power for power, name in enumerate("KMGTP", 1)}
 _UNITS |= {f"{name}B": 1000**power for power, name in enumerate("KMGTP", 1)}
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([KMGTP]?i?B)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,6})?)\s*((?:[KMGTP]i?)?B)?", re.IGNORECASE)
 _YES = {"true": True, "yes": True, "on": True, "1": True,
         "false": False, "no": False, "off": False, "0": False}  # fmt: skip
 
@@ -30,7 +31,7 @@ def read_size(text: str) -> int:
     if match is None:
         raise ValueError(f"{text[:40]!r} is no size; write 20GiB or 500MB")
     units = {name.lower(): factor for name, factor in _UNITS.items()}
-    return int(float(match[1]) * units[(match[2] or "").lower()])
+    return int(Decimal(match[1]) * units[(match[2] or "").lower()])
 
 
 def show_size(size: int) -> str:

@@ -95,7 +95,7 @@ def test_a_fault_of_weft_itself_is_a_sentence_and_a_log(weft):
     assert done.returncode == 1
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
-    (log,) = weft.folder.rglob("error-*.log")
+    (log,) = weft.folder.rglob("weft.log")
     assert str(log) in done.stderr
     assert "ValueError: boom" in log.read_text()
 

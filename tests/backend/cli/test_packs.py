@@ -29,19 +29,19 @@ class Home:
     """A user with a pack of one node."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.pack = folder / "data" / "packs" / "sparkle"
+        self.folder, self.data = folder, folder / "data"
+        self.pack = self.data / "packs" / "sparkle"
         self.pack.mkdir(parents=True)
         (self.pack / "shine.py").write_text(NODE)
-        flow = {"weft": 1, "nodes": {"g": {"type": "sparkle.glow"},
-                                     "s": {"type": "show", "inputs": {"value": "g.integer"}}}}  # fmt: skip
+        show = {"type": "show", "inputs": {"value": "g.integer"}}
+        flow = {"weft": 1, "nodes": {"g": {"type": "sparkle.glow"}, "s": show}}
         (folder / "flow.weft.json").write_text(json.dumps(flow))
 
     def weft(self, *args: str, status: int = 0) -> str:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "backend.cli", *args],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "WEFT_FOLDERS_DATA": str(self.folder / "data")},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "WEFT_FOLDERS_DATA": str(self.data)},
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

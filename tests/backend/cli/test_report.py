@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.cli.report import BarReport, JsonReport, LineReport, report_for
+from backend.cli.report import BarReport, JsonReport, LineReport, report_for, texts
 from backend.engine.events import (
     Note,
     Preview,
@@ -66,6 +66,20 @@ def test_lines_tell_what_has_ended_and_paths_go_to_standard_output(capsys):
         "after was left out because loop/read failed.",
         "Failed in 1.5 s: 2 run, 1 from the cache, 1 failed, 1 left out, 1 saved.",
     ]
+
+
+def test_texts_are_shown_whole_and_very_long_ones_say_how_to_save_them():
+    word = "abcdefghi "
+    assert list(texts({"s": {"value": "hello", "n": 3}})) == ["s.value: hello"]
+    assert list(texts({"s": {"value": word * 20}})) == [f"s: {word * 20}"]
+    assert list(texts({"s": {"value": word * 4}}, 20)) == ["s:", *["abcdefghi abcdefghi"] * 2]
+    assert list(texts({"s": {"value": "one\n\n\x1b[2Jtwo"}})) == ["s:", "one", "", "\ufffd[2Jtwo"]
+    assert list(texts({"s": {"value": ["a", "b"]}})) == ["s[1]: a", "s[2]: b"]
+    *shown, last = texts({"s": {"value": "x" * 2500}})
+    assert shown == [f"s: {'x' * 2000}"]
+    assert last == "s: 500 more characters; Save text writes them all."
+    *_, last = texts({"s": {"value": ["a"] * 25}})
+    assert last == "s: 5 more; Save text writes them all."
 
 
 def test_json_is_one_ascii_object_per_line_without_previews_and_traces(capsys):

@@ -45,10 +45,11 @@ def test_a_run_writes_its_outputs_and_prints_their_paths(weft):
     assert outputs(weft) == ["kept-0001.png", "other.png"]
 
 
-def test_out_chooses_the_folder_and_a_second_run_numbers_its_file(weft):
+def test_out_chooses_the_folder_and_what_is_computed_again_gets_a_number(weft):
     flow = weft.flow(TWO)
+    where = ("--out", "elsewhere/deep", "--only", "keep", "--no-cache")
     for expected in (["kept-0001.png"], ["kept-0001.png", "kept-0002.png"]):
-        assert weft("run", flow, "--out", "elsewhere/deep", "--only", "keep").status == DONE
+        assert weft("run", flow, *where).status == DONE
         assert outputs(weft, "elsewhere/deep") == expected
 
 
@@ -114,6 +115,24 @@ def test_seed_reaches_the_seeds_of_the_workflow(weft):
     done = weft("run", flow, "--only", "seen", "--seed", "41", "--json")
     assert done.status == DONE, done.out + done.err
     assert done.events[0]["seeds"] == {"noise.seed": 41}
+
+
+def test_a_shown_text_is_printed_whole_beside_what_is_saved(weft):
+    """``show`` is an end of a run, which the check knows, and its text is not cut short."""
+    text = "a red circle left of a blue square, " * 10 + "\nand a green one"
+    nodes = TWO | {
+        "words": {"type": "text", "params": {"value": text}},
+        "seen": {"type": "show", "inputs": {"value": "words.text"}},
+    }
+    assert "W40" not in weft("check", weft.flow(nodes)).out
+    done = weft("run", weft.flow(nodes))
+    assert done.status == DONE, done.err
+    assert f"seen:\n{text}\n" in done.out
+    alone = weft.flow({name: nodes[name] for name in ("words", "seen")})
+    assert "W401" not in weft("check", alone).out
+    (event,) = (e for e in weft("run", alone, "--json").events if e.get("step") == "seen"
+                and e["event"] == "step_done")  # fmt: skip
+    assert len(event["outputs"]["value"]) == 60
 
 
 def test_a_failed_branch_is_status_1_and_the_other_branch_is_finished(weft):
@@ -237,7 +256,7 @@ def test_a_node_that_breaks_is_a_sentence_and_a_log(weft):
     assert done.returncode == FAILED
     assert "hello failed: " in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    (log,) = weft.folder.rglob("error-*.log")
+    (log,) = weft.folder.rglob("weft.log")
     assert str(log) in done.stderr
     assert "KeyError: 'inside'" in log.read_text()
 

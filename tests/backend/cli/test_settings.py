@@ -1,170 +1,76 @@
-"""What --set does to a workflow."""
+"""``weft settings``: what may be set, what it is, and where each value came from."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from backend.cli.errors import USAGE, Stop
-from backend.cli.settings import read_value, set_params
-from backend.graph.document import Exposed, Graph, Node, Ref, Subgraph, Workflow
-from backend.graph.spec import NodeSpec, Param
-
-SPECS = {
-    spec.type: spec
-    for spec in (
-        NodeSpec(
-            "sample",
-            1,
-            "Sample",
-            "Sampling",
-            "",
-            params=(
-                Param("steps", "integer", 28, 1, 150),
-                Param("cfg", "number", 3.5, 0.0, 30.0),
-                Param("seed", "seed", 0, 0, 2**63 - 1),
-                Param("mode", "choice", "soft", choices=("soft", "hard")),
-            ),
-        ),
-        NodeSpec("load", 1, "Load", "Image", "", params=(Param("file", "file", ""),)),
-        NodeSpec("text", 1, "Text", "Text", "", params=(Param("text", "multiline", ""),)),
-        NodeSpec("repeat", 1, "Repeat", "Flow", "", params=(Param("times", "integer", 1),)),
-    )
-}
-
-INNER = Graph({"blur": Node("sample", params={"steps": 3})})
-FLOW = Workflow(
-    Graph(
-        {
-            "sampler": Node("sample", inputs={"cfg": Ref("number", "number")}),
-            "prompt": Node("text"),
-            "photo": Node("load"),
-            "loop": Node("repeat", body=Graph({"deep": Node("repeat", body=INNER)})),
-            "up": Node("subgraph:finish", params={"seed": 1}),
-        }
-    ),
-    subgraphs={
-        "finish": Subgraph(
-            Graph({"s": Node("subgraph:core")}),
-            params={"strength": Exposed("s", "amount"), "seed": Exposed("s", "seed")},
-        ),
-        "core": Subgraph(
-            Graph({"one": Node("sample")}),
-            params={"amount": Exposed("one", "cfg"), "seed": Exposed("one", "seed")},
-        ),
-    },
-    expose={"prompt": Exposed("prompt", "text"), "inner": Exposed("loop/deep/blur", "steps")},
-)
+from backend.cli.errors import DONE, USAGE
+from backend.settings import declarations
 
 
-def with_set(*settings: str) -> Workflow:
-    return set_params(FLOW, SPECS, settings, Path("/nowhere"))[0]
+def test_every_setting_is_listed_with_its_origin(weft):
+    weft.write("config/weft/settings.toml", '[cache]\ndisk = "5GiB"\n[shoes]\nsize = 4\n')
+    done = weft("settings", "list", "--json", WEFT_QUEUE_ATTEMPTS="7")
+    assert done.status == DONE
+    found = {e["key"]: e for e in done.events if e["event"] == "setting"}
+    assert list(found) == list(declarations())
+    assert (found["cache.disk"]["value"], found["queue.attempts"]["value"]) == (5 * 2**30, 7)
+    assert found["cache.disk"]["origin"].endswith("settings.toml")
+    assert found["queue.attempts"]["origin"] == "WEFT_QUEUE_ATTEMPTS"
+    assert found["run.device"]["origin"] == "default"
+    assert "no setting shoes.size" in done.err
+    text = weft("settings").out
+    assert "cache.disk = 5GiB  (file)" in text
 
 
-def param(workflow: Workflow, path: str, name: str):
-    graph, node = workflow.graph, None
-    for part in path.split("/"):
-        node = graph.nodes[part]
-        graph = node.body
-    return node.params[name]
+def test_set_get_and_unset(weft):
+    assert weft("settings", "set", "cache.disk", "7GiB").out == "cache.disk = 7GiB  (file)\n"
+    assert weft("settings", "get", "cache.disk").out == "7GiB\n"
+    assert weft("settings", "unset", "cache.disk").out == "cache.disk = 20GiB  (default)\n"
+    folders = os.pathsep.join(["/a", "/b c"])
+    weft("settings", "set", "models.folders", folders)
+    assert weft("settings", "get", "models.folders", "--json").events[0]["value"] == ["/a", "/b c"]
 
 
-@pytest.mark.parametrize(
-    ("setting", "path", "name", "value"),
-    [
-        ("sampler.steps=20", "sampler", "steps", 20),
-        ("sampler.seed=random", "sampler", "seed", "random"),
-        ("sampler.mode=hard", "sampler", "mode", "hard"),
-        ("prompt=a = b.c", "prompt", "text", "a = b.c"),
-        ("prompt.text=", "prompt", "text", ""),
-        ("loop/deep/blur.steps=9", "loop/deep/blur", "steps", 9),
-        ("inner=9", "loop/deep/blur", "steps", 9),
-        ("up.strength=2.5", "up", "strength", 2.5),
-    ],
-)
-def test_a_setting_finds_its_parameter(setting, path, name, value):
-    assert param(with_set(setting), path, name) == value
+def test_a_variable_in_the_way_is_told(weft):
+    done = weft("settings", "set", "logs.keep", "3", WEFT_LOGS_KEEP="5")
+    assert "logs.keep = 5  (WEFT_LOGS_KEEP)" in done.out
+    assert "goes before the file" in done.err
 
 
-def test_the_later_setting_wins_and_other_nodes_are_shared():
-    changed = with_set("sampler.steps=20", "sampler.steps=30")
-    assert param(changed, "sampler", "steps") == 30
-    assert changed.graph.nodes["loop"] is FLOW.graph.nodes["loop"]
+def test_wrong_keys_values_and_files_are_sentences(weft):
+    done = weft("settings", "set", "cache.disc", "1GiB")
+    assert done.status == USAGE
+    assert "Did you mean cache.disk?" in done.err
+    done = weft("settings", "set", "run.threads", "-1")
+    assert done.status == USAGE
+    assert "at least 0" in done.err
+    weft.write("config/weft/settings.toml", "[queue]\nattempts = 0\n")
+    for arguments in (("settings",), ("run", "text-to-image")):
+        done = weft(*arguments)
+        assert done.status == USAGE
+        assert "queue.attempts" in done.err
+    assert weft("settings", "set", "queue.attempts", "2").status == DONE
 
 
-@pytest.mark.parametrize(
-    ("setting", "said"),
-    [
-        ("sampler", "NODE.PARAM=VALUE"),
-        ("=3", "NODE.PARAM=VALUE"),
-        (".steps=3", "there is no node"),
-        ("promt=x", "Did you mean prompt?"),
-        ("sampler=3", "sampler is a node"),
-        ("smapler.steps=3", "Did you mean sampler?"),
-        ("sampler.step=3", "Did you mean steps?"),
-        ("loop/deap/blur.steps=3", "no node deap in loop. Did you mean deep?"),
-        ("sampler/x.steps=3", "no node x in sampler"),
-        ("up.strenth=3", "Did you mean strength?"),
-        ("sampler.cfg=3", "fed by a link from number.number"),
-        ("sampler.steps=3.5", "not a whole number"),
-        ("sampler.steps=0", "outside 1 to 150"),
-        ("sampler.steps=" + "9" * 5000, "not a whole number"),
-        ("up.strength=nan", "not a finite number"),
-        ("up.strength=99", "outside 0 to 30"),
-        ("sampler.mode=hart", "Did you mean hard?"),
-        ("sampler.seed=-1", "outside 0 to"),
-    ],
-)
-def test_a_setting_that_cannot_be_is_wrong_usage_with_a_sentence(setting, said):
-    with pytest.raises(Stop) as stopped:
-        with_set(setting)
-    assert stopped.value.status == USAGE
-    assert said in stopped.value.sentence
+def test_outputs_go_where_the_setting_says(weft):
+    nodes = {
+        "words": {"type": "text", "params": {"value": "x"}},
+        "save": {"type": "save_text", "inputs": {"text": "words.text"}, "params": {"name": "t"}},
+    }
+    weft("settings", "set", "folders.output", "made")
+    assert weft("run", weft.flow(nodes)).status == DONE
+    assert (weft.folder / "made" / "t.txt").read_text() == "x"
 
 
-@pytest.mark.parametrize("text", ["true", "YES", "on", "1"])
-def test_booleans_are_words(text):
-    assert read_value(Param("x", "boolean", False), text, "n.x") is True
-
-
-@pytest.mark.parametrize("text", ["[1, [2]]", "[NaN]", "{}", "1", "[" * 9000, "[1,"])
-def test_a_list_of_values_is_json_of_scalars(text):
-    kind = Param("x", "values", ())
-    assert read_value(kind, '[1, 2.5, "a"]', "n.x") == [1, 2.5, "a"]
-    with pytest.raises(Stop):
-        read_value(kind, text, "n.x")
-
-
-@given(st.text(max_size=20), st.sampled_from(["number", "integer", "seed", "values", "color"]))
-def test_any_text_gives_a_value_or_a_sentence(text, kind):
-    limits = Param("x", kind, 0, 0.0, 10.0)
-    try:
-        value = read_value(limits, text, "n.x")
-    except Stop as stop:
-        value = stop.sentence.removeprefix("--set n.x: ")
-        assert value != stop.sentence  # noqa: PT017 - either is right, but it has to say where
-    assert value is not None
-
-
-def test_a_file_of_the_current_folder_is_granted_and_written_relative_to_the_workflow(
-    tmp_path, monkeypatch
-):
-    flows = tmp_path / "flows"
-    flows.mkdir()
-    (flows / "near.png").touch()
-    (tmp_path / "far.png").touch()
-    monkeypatch.chdir(tmp_path)
-
-    near, near_grants = set_params(FLOW, SPECS, ["photo.file=flows/near.png"], flows)
-    far, far_grants = set_params(FLOW, SPECS, ["photo.file=far.png"], flows)
-    named, no_grants = set_params(FLOW, SPECS, ["photo.file=near.png"], flows)
-
-    assert param(near, "photo", "file") == "near.png"
-    assert near_grants == (flows / "near.png",)
-    assert param(far, "photo", "file") == (tmp_path / "far.png").as_posix()
-    assert far_grants == (tmp_path / "far.png",)
-    assert param(named, "photo", "file") == "near.png"
-    assert no_grants == ()
+def test_folders_are_where_the_settings_say(weft):
+    for name in ("cache", "data", "logs"):
+        weft("settings", "set", f"folders.{name}", weft.folder / f"my-{name}")
+    (weft.folder / "my-data" / "models").mkdir(parents=True)
+    done = weft("models", "scan")
+    assert done.status == DONE, done.err
+    assert (weft.folder / "my-cache" / "models.sqlite").is_file()
+    done = weft("models", "scan", WEFT_FOLDERS_CACHE=str(weft.folder / "other"))
+    assert done.status == DONE
+    assert (weft.folder / "other" / "models.sqlite").is_file()
+    assert not (weft.folder / "cache").exists()  # the system's place

@@ -6,7 +6,14 @@ import getpass
 import json
 from pathlib import Path
 
+from backend.catalog.index import Entry, Index
+from backend.catalog.shelf import content_hash
+from backend.catalog.walk import stamp_of
+from backend.engine.engine import Engine
+from backend.engine.registry import NodeRegistry
 from backend.graph.format import parse
+from backend.media.grants import Grants
+from backend.media.outputs import OutputFolder
 
 
 def saved(bench, number=0):
@@ -105,3 +112,90 @@ def test_a_file_of_a_turn_or_item_says_which(bench):
     result = bench.run(nodes)
     assert [file.path for file in result.saved] == ["seed-0.txt", "seed-1.txt"]
     assert saved(bench, 1)["turns"] == [2]
+
+
+def test_each_file_of_a_call_says_which_it_is(bench):
+    nodes = {"w": {"type": "write", "params": {"text": "a"}}}
+    bench.run(nodes)
+    assert saved(bench)["save"] == 1
+
+
+def test_node_types_are_told_with_their_version_wherever_they_stand(bench):
+    inner = {"t": {"type": "text", "params": {"text": "x"}}}
+    nodes = {
+        "row": {"type": "row", "params": {"count": 1}},
+        "each": {
+            "type": "for_each",
+            "inputs": {"items": {"n": "row.integers"}},
+            "body": {"nodes": inner, "outputs": {"made": "t.text"}},
+        },
+        "w": {"type": "write", "inputs": {"text": "each.made"}},
+    }
+    assert bench.run(nodes).status == "done"
+    told = saved(bench)["nodes"]
+    assert sorted(told) == ["for_each", "row", "text", "write"]
+    assert told["write"] == {"version": 1, "digest": ""}  # declared in no file of nodes
+
+
+def test_files_inside_zones_are_told_too(bench):
+    (bench.folder / "in.txt").write_text("here")
+    nodes = {
+        "row": {"type": "row", "params": {"count": 1}},
+        "each": {
+            "type": "for_each",
+            "inputs": {"items": {"n": "row.integers"}},
+            "body": {
+                "nodes": {"r": {"type": "read", "params": {"path": "in.txt"}}},
+                "outputs": {"made": "r.text"},
+            },
+        },
+        "w": {"type": "write", "inputs": {"text": "each.made"}},
+    }
+    bench.run(nodes)
+    assert saved(bench)["files"]["each/r.path"].startswith("blake3:")
+
+
+def test_without_embedding_a_file_tells_nothing_and_is_written_anew(new_bench):
+    open_bench = new_bench()
+    nodes = {"w": {"type": "write", "params": {"text": "a", "name": "x"}}}
+    open_bench.run(nodes)
+    closed = open_bench.new_engine(embed=False, cache=open_bench.engine.cache)
+    assert len(open_bench.run(nodes, engine=closed).saved) == 1
+    closed.close()
+    bare, told = saved(open_bench, 0), saved(open_bench, 1)  # x-2.txt, x.txt
+    assert (bare, told["node"]) == ({}, "w")
+
+
+def test_models_are_told_also_where_nothing_is_remembered(bench):
+    from backend.engine.registry import scan_nodes
+
+    kinds = scan_nodes()
+    types = [*bench.types, *(kinds.type(n) for n in ("load_vae", "save_text"))]
+    engine = Engine(
+        NodeRegistry(types),
+        grants=Grants(bench.folder, (bench.folder,)),
+        output=OutputFolder(bench.folder / "out"),
+        use_cache=False,
+    )
+    nodes = {"v": {"type": "load_vae"}, "w": {"type": "write", "params": {"text": "a"}}}
+    bench.run(nodes, engine=engine)
+    engine.close()
+    (model,) = saved(bench)["models"]
+    assert model["name"] == "primer"
+    assert model["hash"].startswith("blake3:")
+
+
+def test_a_large_model_is_told_by_its_full_hash_once_it_is_known(tmp_path):
+    model = tmp_path / "models" / "big.safetensors"
+    model.parent.mkdir()
+    model.write_bytes(b"weights")
+    place = tmp_path / "index.sqlite"
+    stamp = stamp_of(model.parent, [model.name])
+    with Index(place) as index, index.changes():
+        index.put([Entry(model, model.parent, "big", stamp, 7, (model.name,), "fast:1")])
+    assert content_hash(model, place) == ""
+    with Index(place) as index:
+        index.keep_hash(index.get(model), content="blake3:" + "a" * 64)
+    assert content_hash(model, place) == "blake3:" + "a" * 64
+    model.write_bytes(b"other weights")
+    assert content_hash(model, place) == ""

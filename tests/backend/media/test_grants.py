@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.media.grants import Grants, is_reserved
+from backend.media.grants import Grants
 from backend.sdk import UserError
 
 
@@ -154,8 +154,3 @@ def test_provenance_names_no_folder_outside_the_workflow(house: Path) -> None:
     assert grants.portable(str(house / "secret/key.png")) == "key.png"
     assert grants.portable("../secret/key.png") == "key.png"
     assert grants.portable("C:\\Users\\me\\key.png") == "key.png"
-
-
-def test_device_names_of_windows() -> None:
-    assert all(is_reserved(name) for name in ("CON", "nul.txt", "lpt9", "aux .png"))
-    assert not any(is_reserved(name) for name in ("console", "nuls", "com10", "comb.png"))

@@ -13,7 +13,13 @@ from PIL import Image as Pil
 
 from backend.media.encode import ImageOptions
 from backend.media.images import read_image, write_image
-from backend.media.metadata import LARGEST_EMBEDDED, embedded_text, read_provenance
+from backend.media.metadata import (
+    LARGEST_EMBEDDED,
+    dump_provenance,
+    embedded_text,
+    read_provenance,
+    write_sidecar,
+)
 from backend.media.outputs import OutputFolder, sidecar_of
 from backend.media.tiff import exif_block, exif_comment
 from backend.sdk import UserError
@@ -183,3 +189,44 @@ def test_exif_blocks_hold_any_ascii(text):
 def test_an_exif_block_may_be_anything(block):
     assert isinstance(exif_comment(block), bytes)
     assert isinstance(exif_comment(b"II*\0" + struct.pack("<I", 8) + block), bytes)
+
+
+def tensors_file(path, header: str) -> None:
+    path.write_bytes(len(header).to_bytes(8, "little") + header.encode() + b"\0" * 4)
+
+
+def test_weights_carry_it_in_their_header_at_any_length(tmp_path):
+    path = tmp_path / "w.safetensors"
+    entry = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    for told in (TOLD, long_story(LARGEST_EMBEDDED + 1)):
+        metadata = {"format": "pt", "weft": dump_provenance(told)}
+        tensors_file(path, json.dumps({"__metadata__": metadata, "w": entry}))
+        assert read_provenance(path) == told
+    tensors_file(path, json.dumps({"__metadata__": {"format": "pt"}, "w": entry}))
+    assert read_provenance(path) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    ['{"__metadata__": {"weft": {"a": 1}}}', '{"__metadata__": [' + "[" * 100_000, '{"__metadata__',
+     '{"__metadata__": 1}', '{"w": {"__metadata__": {"weft": "{}"}}}'],
+)  # fmt: skip
+def test_headers_that_carry_none(tmp_path, header):
+    tensors_file(tmp_path / "w", header)
+    assert read_provenance(tmp_path / "w") is None
+
+
+def test_what_has_no_room_carries_it_beside(tmp_path):
+    path = tmp_path / "note.txt"
+    path.write_text("words")
+    assert read_provenance(path) is None
+    write_sidecar(path, {})
+    assert not sidecar_of(path).exists()
+    write_sidecar(path, TOLD)
+    assert read_provenance(path) == TOLD
+
+
+def test_a_picture_that_lost_its_text_takes_none_from_beside_it(tmp_path):
+    write_image(tmp_path / "x.png", PICTURE, ImageOptions("png"))
+    write_sidecar(tmp_path / "x.png", TOLD)
+    assert read_provenance(tmp_path / "x.png") is None

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.media.grants import is_reserved
 from backend.media.names import fields_of, fill, harmless
 from backend.sdk import UserError
+from backend.values.filenames import is_reserved
 
 FIELDS = {"node": "save", "seed": 7, "sample.cfg": 3.5, "prompt.text": "a red/blue *circle*"}
 
