@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from backend.catalog.components import read_json
 from backend.catalog.disguise import is_pickle
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import read_json
 from backend.catalog.gguf import read_gguf
 from backend.catalog.header import read_header
 from backend.catalog.web import CUT, Answer, Hub, asked

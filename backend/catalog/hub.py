@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from backend.catalog.components import PICKLES
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import PICKLES
 from backend.catalog.web import CUT, Hub, asked, check_url
 from backend.values.filenames import is_reserved
 

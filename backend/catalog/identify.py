@@ -16,9 +16,10 @@ import blake3
 import msgspec
 
 from backend.catalog.adapters import Targets, load_targets, read_embedding, read_lora
+from backend.catalog.components import PICKLES
 from backend.catalog.disguise import is_pickle, pickle_sentence
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import PICKLES, ModelFolder
+from backend.catalog.folder import ModelFolder
 from backend.catalog.gguf import read_gguf
 from backend.catalog.header import TensorInfo, read_header
 from backend.catalog.identity import Found, Identity

@@ -17,17 +17,9 @@ from typing import Any
 import blake3
 import msgspec
 
+from backend.catalog.components import SAMPLE, SHARD, Bare, Component, read_json, settings_component
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import (
-    SAMPLE,
-    SHARD,
-    Bare,
-    Component,
-    ModelFolder,
-    read_folder,
-    read_json,
-    settings_component,
-)
+from backend.catalog.folder import ModelFolder, read_folder
 from backend.catalog.gguf import read_gguf
 from backend.catalog.header import TensorInfo, read_header
 from backend.catalog.identify import identify_file, precision, shipped_knowledge

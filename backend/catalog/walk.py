@@ -15,7 +15,7 @@ from pathlib import Path
 
 import blake3
 
-from backend.catalog.folder import PICKLES, SHARD
+from backend.catalog.components import PICKLES, SHARD
 from backend.catalog.roots import Root
 
 WEIGHTS = (".safetensors", ".gguf", *PICKLES)

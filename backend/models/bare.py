@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from backend.catalog.components import Bare, Component, read_json
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import Bare, Component, read_json
 from backend.catalog.gguf import read_gguf
 
 if TYPE_CHECKING:

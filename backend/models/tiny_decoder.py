@@ -16,8 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backend.catalog.components import read_json
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import read_json
 from backend.catalog.header import TensorInfo, read_header
 from backend.models.loading import stay_offline
 from backend.models.pixels import to_image

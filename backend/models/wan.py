@@ -110,7 +110,9 @@ class Wan:
         check_parts(folder, geometry)
         scheduler = folder.component("scheduler")
         check_flow_scheduler(folder, CARD.title)
-        latent = [vae.get(k) for k in ("z_dim", "latents_mean", "latents_std", "dim_mult", "patch_size")]
+        latent = [
+            vae.get(k) for k in ("z_dim", "latents_mean", "latents_std", "dim_mult", "patch_size")
+        ]
         length = longest(folder.component("tokenizer").config, MAX_TOKENS)
         vocabulary = folder.component("text_encoder").config.get("vocab_size")
         width = int(net.get("num_attention_heads", 40)) * int(net.get("attention_head_dim", 128))

@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backend.catalog.components import read_json
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import NETWORK, ModelFolder, read_folder, read_json
+from backend.catalog.folder import NETWORK, ModelFolder, read_folder
 from backend.models.language.reference import FAMILY_NAME, check
 from backend.models.loading import load_module, stay_offline
 from backend.values import Weights

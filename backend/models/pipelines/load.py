@@ -8,8 +8,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from backend.catalog.components import Component, read_json
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import Component, read_json
 from backend.catalog.source import read_source
 from backend.models.family import Load
 from backend.models.loading import load_module

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from backend.catalog.components import Bare, Component
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import Bare, Component
 from backend.catalog.gguf import read_gguf
 from backend.catalog.header import read_header
 from backend.models.bare import load_bare

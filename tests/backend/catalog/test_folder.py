@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from backend.catalog.components import MAX_JSON
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import MAX_JSON, content_hash, read_folder
+from backend.catalog.folder import content_hash, read_folder
 
 
 @pytest.fixture

@@ -110,15 +110,18 @@ class Parity:
             if name in metafunc.fixturenames:
                 metafunc.parametrize(name, list(values.values()), ids=list(values))
 
-    def ours(self, folder: Path, **settings: Any) -> Weft:
+    @classmethod
+    def ours(cls, folder: Path, **settings: Any) -> Weft:
         """Weft's path on a model folder."""
-        return Weft.of(folder, **{**self.case.weft, **settings})
+        return Weft.of(folder, **{**cls.case.weft, **settings})
 
-    def pipeline(self, kind: Any, folder: Path) -> Any:
+    @classmethod
+    def pipeline(cls, kind: Any, folder: Path) -> Any:
         """A pipeline on a model folder."""
         return parity.pipeline(kind, folder)
 
-    def told(self, pipe: Any, weft: Weft) -> dict[str, Any]:
+    @classmethod
+    def told(cls, pipe: Any, weft: Weft) -> dict[str, Any]:
         """What a pipeline is told, whatever it makes; the lists are its own to write into."""
         width, height = weft.size
         return {
@@ -128,39 +131,46 @@ class Parity:
             "height": height,
             "num_inference_steps": weft.steps,
             "output_type": "latent",
-            **self.case.scale(parity.CFG),
-            **self.case.told,
+            **cls.case.scale(parity.CFG),
+            **cls.case.told,
         }
 
-    def packed(self, latents: torch.Tensor) -> torch.Tensor:
+    @classmethod
+    def packed(cls, latents: torch.Tensor) -> torch.Tensor:
         """Latents ``[b, c, h, w]`` as the pipeline takes them."""
         return latents
 
-    def latents(self, result: Any) -> torch.Tensor:
+    @classmethod
+    def latents(cls, result: Any) -> torch.Tensor:
         """The latents ``[b, c, h, w]`` that a pipeline made."""
         found: torch.Tensor = result[0]
         return found
 
-    def made(self, pipe: Any, weft: Weft, **changes: Any) -> Any:
+    @classmethod
+    def made(cls, pipe: Any, weft: Weft, **changes: Any) -> Any:
         """What a pipeline makes of Weft's noise and the texts."""
-        noise = self.packed(weft.noise())
-        return pipe(**{**self.told(pipe, weft), "latents": noise, **changes})
+        noise = cls.packed(weft.noise())
+        return pipe(**{**cls.told(pipe, weft), "latents": noise, **changes})
 
     @pytest.fixture(scope="class")
-    def folder(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        return self.case.write(tmp_path_factory.mktemp("model"))
+    @classmethod
+    def folder(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return cls.case.write(tmp_path_factory.mktemp("model"))
 
     @pytest.fixture(scope="class")
-    def weft(self, folder: Path) -> Weft:
-        return self.ours(folder)
+    @classmethod
+    def weft(cls, folder: Path) -> Weft:
+        return cls.ours(folder)
 
     @pytest.fixture(scope="class")
-    def pipe(self, folder: Path) -> Any:
-        return self.pipeline(self.case.pipeline, folder)
+    @classmethod
+    def pipe(cls, folder: Path) -> Any:
+        return cls.pipeline(cls.case.pipeline, folder)
 
     @pytest.fixture(scope="class")
-    def from_texts(self, pipe: Any, weft: Weft) -> torch.Tensor:
-        return self.latents(self.made(pipe, weft))
+    @classmethod
+    def from_texts(cls, pipe: Any, weft: Weft) -> torch.Tensor:
+        return cls.latents(cls.made(pipe, weft))
 
     def test_from_texts_equals_diffusers(self, weft: Weft, from_texts: torch.Tensor) -> None:
         assert difference(weft.run(weft.empty()), from_texts) < TOLERANCE
@@ -214,22 +224,24 @@ class PictureParity(Parity):
     """The tests of families that also go on from pictures, whole or in part."""
 
     @pytest.fixture(scope="class")
-    def image_to_image(self, folder: Path, weft: Weft) -> torch.Tensor:
-        kind = self.case.from_picture
-        pipe = self.pipeline(kind, folder)
-        told = self.told(pipe, weft)
-        if not self.case.picture_sized:
+    @classmethod
+    def image_to_image(cls, folder: Path, weft: Weft) -> torch.Tensor:
+        kind = cls.case.from_picture
+        pipe = cls.pipeline(kind, folder)
+        told = cls.told(pipe, weft)
+        if not cls.case.picture_sized:
             told = unsized(told)
         with injected(kind):
-            return self.latents(pipe(**told, image=pixels(), strength=STRENGTH))
+            return cls.latents(pipe(**told, image=pixels(), strength=STRENGTH))
 
     @pytest.fixture(scope="class")
-    def in_paint(self, folder: Path, weft: Weft) -> torch.Tensor:
-        kind = self.case.in_paint
-        pipe = self.pipeline(kind, folder)
+    @classmethod
+    def in_paint(cls, folder: Path, weft: Weft) -> torch.Tensor:
+        kind = cls.case.in_paint
+        pipe = cls.pipeline(kind, folder)
         given = {"image": pixels(), "mask_image": mask_image(), "strength": PAINTED}
         with injected(kind):
-            return self.latents(pipe(**self.told(pipe, weft), **given))
+            return cls.latents(pipe(**cls.told(pipe, weft), **given))
 
     def test_image_to_image_equals_diffusers(
         self, weft: Weft, image_to_image: torch.Tensor

@@ -20,10 +20,12 @@ def unpacked(result: Any) -> torch.Tensor:
 class Packed:
     """How such a pipeline is asked."""
 
-    def packed(self, latents: torch.Tensor) -> torch.Tensor:
+    @classmethod
+    def packed(cls, latents: torch.Tensor) -> torch.Tensor:
         return pack(latents)
 
-    def latents(self, result: Any) -> torch.Tensor:
+    @classmethod
+    def latents(cls, result: Any) -> torch.Tensor:
         return unpacked(result)
 
 

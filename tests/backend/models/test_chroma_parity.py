@@ -77,7 +77,8 @@ class TestChroma(Packed, PictureParity):
         picture_mistakes={"unscaled": scaled(1.0, 0.15), "unshifted": scaled(0.7)},
     )
 
-    def pipeline(self, kind: Any, folder: Path) -> Any:
+    @classmethod
+    def pipeline(cls, kind: Any, folder: Path) -> Any:
         pipe = super().pipeline(masking(kind), folder)
         if kind is ChromaInpaintPipeline:  # it asks, and Chroma has none
             pipe.transformer.register_to_config(guidance_embeds=False)

@@ -96,7 +96,8 @@ class TestFlux2Klein(Parity):
         },
     )
 
-    def told(self, pipe: Any, weft: Weft) -> dict[str, Any]:
+    @classmethod
+    def told(cls, pipe: Any, weft: Weft) -> dict[str, Any]:
         """The pipelines know no negative texts, only what is made of them."""
         with torch.no_grad():
             negative, _ = pipe.encode_prompt(NEGATIVE, max_sequence_length=tiny_flux2.TOKENS)
@@ -104,7 +105,8 @@ class TestFlux2Klein(Parity):
         del told["negative_prompt"]
         return {**told, "negative_prompt_embeds": negative}
 
-    def latents(self, result: Any) -> torch.Tensor:
+    @classmethod
+    def latents(cls, result: Any) -> torch.Tensor:
         """The VAE's own latents as the denoiser sees them."""
         bn = tiny_flux2.vae().bn
         mean, variance = (t.reshape(1, -1, 1, 1) for t in (bn.running_mean, bn.running_var))

@@ -77,14 +77,16 @@ class TestLumina2(PictureParity):
     )
 
     @pytest.fixture(scope="class")
-    def image_to_image(self, pipe: Any, weft: Weft) -> torch.Tensor:
-        return self.from_noised(pipe, weft, 2, None)
+    @classmethod
+    def image_to_image(cls, pipe: Any, weft: Weft) -> torch.Tensor:
+        return cls.from_noised(pipe, weft, 2, None)
 
     @pytest.fixture(scope="class")
-    def in_paint(self, pipe: Any, weft: Weft) -> torch.Tensor:
+    @classmethod
+    def in_paint(cls, pipe: Any, weft: Weft) -> torch.Tensor:
         mask = weft.masked().mask
         assert mask is not None
-        return self.from_noised(pipe, weft, 1, torch.from_numpy(mask.copy())[:, None])
+        return cls.from_noised(pipe, weft, 1, torch.from_numpy(mask.copy())[:, None])
 
     def from_noised(
         self, pipe: Any, weft: Weft, skip: int, mask: torch.Tensor | None

@@ -89,19 +89,22 @@ class TestPixArt(PictureParity):
     )
 
     @pytest.fixture(scope="class")
-    def image_to_image(self, pipe: Any, weft: Weft) -> torch.Tensor:
+    @classmethod
+    def image_to_image(cls, pipe: Any, weft: Weft) -> torch.Tensor:
         latent = weft.encode(picture(), seed=11)
-        return self.from_latent(pipe, torch.from_numpy(latent.samples.copy()), STRENGTH)
+        return cls.from_latent(pipe, torch.from_numpy(latent.samples.copy()), STRENGTH)
 
     @pytest.fixture(scope="class")
-    def in_paint(self, pipe: Any, weft: Weft) -> torch.Tensor:
+    @classmethod
+    def in_paint(cls, pipe: Any, weft: Weft) -> torch.Tensor:
         latent = weft.masked()
         assert latent.mask is not None
         mask = torch.from_numpy(latent.mask.copy())[:, None]
-        return self.from_latent(pipe, torch.from_numpy(latent.samples.copy()), PAINTED, mask)
+        return cls.from_latent(pipe, torch.from_numpy(latent.samples.copy()), PAINTED, mask)
 
     @torch.no_grad()
-    def from_latent(self, pipe: Any, latent: torch.Tensor, part: float, mask: Any = None) -> Any:
+    @classmethod
+    def from_latent(cls, pipe: Any, latent: torch.Tensor, part: float, mask: Any = None) -> Any:
         """The last ``part`` of a run on a picture's latent, kept where the mask is 0."""
         noise = gaussian(12, latent.shape)
         said, seen, unsaid, unseen = pipe.encode_prompt(

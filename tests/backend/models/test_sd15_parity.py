@@ -80,9 +80,10 @@ class TestStableDiffusion(PictureParity):
     )
 
     @pytest.fixture(scope="class")
-    def published(self, tmp_path_factory: pytest.TempPathFactory) -> Weft:
+    @classmethod
+    def published(cls, tmp_path_factory: pytest.TempPathFactory) -> Weft:
         """A model as it comes, with PNDM's scheduler."""
-        return self.ours(tiny_sd15.write(tmp_path_factory.mktemp("pndm")), solver="pndm")
+        return cls.ours(tiny_sd15.write(tmp_path_factory.mktemp("pndm")), solver="pndm")
 
     @pytest.mark.parametrize("to_one", [False, True])
     def test_the_published_scheduler_equals_the_pipeline(

@@ -129,7 +129,8 @@ class TestSdxl(PictureParity):
         picture_mistakes={"another scale": scaled(0.18215)},
     )
 
-    def pipeline(self, kind: Any, folder: Path) -> Any:
+    @classmethod
+    def pipeline(cls, kind: Any, folder: Path) -> Any:
         """Those from pictures take a model for a refiner, unless they are told."""
         pipe = super().pipeline(kind, folder)
         if kind is not StableDiffusionXLPipeline:
@@ -137,13 +138,15 @@ class TestSdxl(PictureParity):
         return pipe
 
     @pytest.fixture(scope="class")
-    def refiner(self, tmp_path_factory: pytest.TempPathFactory) -> Weft:
+    @classmethod
+    def refiner(cls, tmp_path_factory: pytest.TempPathFactory) -> Weft:
         scored = numbers({"negative": {"aesthetic_score": 2.5}})
         folder = tiny_sdxl.write_refiner(tmp_path_factory.mktemp("refiner"))
-        return self.ours(folder, shown=scored)
+        return cls.ours(folder, shown=scored)
 
     @pytest.fixture(scope="class")
-    def refining(self, refiner: Weft) -> Any:
+    @classmethod
+    def refining(cls, refiner: Weft) -> Any:
         return parity.pipeline(StableDiffusionXLImg2ImgPipeline, refiner.path)
 
     def test_dpm_solver_ends_where_the_settings_say(self, weft: Weft, tmp_path: Path) -> None:

@@ -109,17 +109,20 @@ class TestWan(Parity):
         changed={"another solver": {"solver": "euler"}},
     )
 
-    def ours(self, folder: Path, **settings: Any) -> Videos:
-        return Videos.of(folder, **{**self.case.weft, **settings})
+    @classmethod
+    def ours(cls, folder: Path, **settings: Any) -> Videos:
+        return Videos.of(folder, **{**cls.case.weft, **settings})
 
     @pytest.fixture(scope="class")
-    def pair(self, tmp_path_factory: pytest.TempPathFactory) -> Videos:
-        return self.ours(tiny_wan.write(tmp_path_factory.mktemp("pair"), boundary=0.8))
+    @classmethod
+    def pair(cls, tmp_path_factory: pytest.TempPathFactory) -> Videos:
+        return cls.ours(tiny_wan.write(tmp_path_factory.mktemp("pair"), boundary=0.8))
 
     @pytest.fixture(scope="class")
-    def two_experts(self, pair: Videos) -> torch.Tensor:
-        pipe = self.pipeline(WanPipeline, pair.path)
-        return self.latents(self.made(pipe, pair, guidance_scale_2=2.0))
+    @classmethod
+    def two_experts(cls, pair: Videos) -> torch.Tensor:
+        pipe = cls.pipeline(WanPipeline, pair.path)
+        return cls.latents(cls.made(pipe, pair, guidance_scale_2=2.0))
 
     def test_the_default_solver_is_the_schedulers(self, weft: Videos, tmp_path: Path) -> None:
         other = tiny_wan.write(tmp_path, scheduler=tiny_wan.euler())
