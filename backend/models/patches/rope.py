@@ -57,7 +57,7 @@ def make(stage: Stage, patch: Patch, rows: Rows) -> Around:
                 "Rotary positions are the same for a whole call, so they cannot be scaled for one "
                 "text of it. Lay the patch on the model."
             )
-        axes = axes_of(maker, trained, facts.geometry.patch, moment)
+        axes = _axes(maker, trained, facts.geometry.patch, moment)
         rules = {n: rule for n, axis in axes.items() if (rule := METHODS[str(method)](axis))}
         with turning(maker, rules, patch.strength, facts.geometry.patch):
             yield
@@ -77,7 +77,7 @@ def _trained(facts: ModelFacts, patch: Patch) -> dict[str, float]:
     return {side: (asked[side] or defaults[side]) / facts.geometry.multiple for side in defaults}
 
 
-def axes_of(maker: Maker, trained: dict[str, float], patch: int, moment: Moment) -> dict[str, Axis]:
+def _axes(maker: Maker, trained: dict[str, float], patch: int, moment: Moment) -> dict[str, Axis]:
     """The two axes of the picture that a call is for."""
     grid = dict(zip(("height", "width"), (n // patch for n in moment.shape[-2:]), strict=True))
     zoom = math.sqrt(math.prod(grid.values()) / math.prod(trained.values()))
