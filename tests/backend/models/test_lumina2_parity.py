@@ -88,8 +88,9 @@ class TestLumina2(PictureParity):
         assert mask is not None
         return cls.from_noised(pipe, weft, 1, torch.from_numpy(mask.copy())[:, None])
 
+    @classmethod
     def from_noised(
-        self, pipe: Any, weft: Weft, skip: int, mask: torch.Tensor | None
+        cls, pipe: Any, weft: Weft, skip: int, mask: torch.Tensor | None
     ) -> torch.Tensor:
         """The pipeline from the encoded picture, noised to its level after ``skip`` steps."""
         clean = torch.from_numpy(weft.encode(picture(), seed=11).samples.copy())
@@ -103,9 +104,9 @@ class TestLumina2(PictureParity):
             rest = (1 - levels[step + 1]) * clean + levels[step + 1] * noise
             return {**given, "latents": (1 - mask) * rest + mask * given["latents"]}
 
-        told = {**self.told(pipe, weft), "num_inference_steps": len(grid), "sigmas": grid}
+        told = {**cls.told(pipe, weft), "num_inference_steps": len(grid), "sigmas": grid}
         start = (1 - levels[0]) * clean + levels[0] * noise
-        return self.latents(pipe(**told, latents=start, callback_on_step_end=put_back))
+        return cls.latents(pipe(**told, latents=start, callback_on_step_end=put_back))
 
     def test_guidance_in_a_part_of_the_run_equals_the_pipelines_truncation(
         self, pipe: Any, weft: Weft

@@ -102,8 +102,8 @@ class TestPixArt(PictureParity):
         mask = torch.from_numpy(latent.mask.copy())[:, None]
         return cls.from_latent(pipe, torch.from_numpy(latent.samples.copy()), PAINTED, mask)
 
-    @torch.no_grad()
     @classmethod
+    @torch.no_grad()
     def from_latent(cls, pipe: Any, latent: torch.Tensor, part: float, mask: Any = None) -> Any:
         """The last ``part`` of a run on a picture's latent, kept where the mask is 0."""
         noise = gaussian(12, latent.shape)
