@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from backend.locks import is_at, lock, try_lock
 from backend.media.trees import remove, tree_hash
 
 SIDECAR = ".weft.json"
@@ -100,7 +101,7 @@ def _clean_one(root: Path, path: Path) -> list[str]:
         return []
     descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
-        if not (_lock(descriptor, wait=False) and _is(descriptor, path)):
+        if not (try_lock(descriptor) and is_at(descriptor, path)):
             return []
         removed = [
             name
@@ -161,42 +162,10 @@ def _create_locked(path: Path) -> int:
         try:
             # Where the file system has no locks, a cleaner gets none either and removes nothing.
             with contextlib.suppress(OSError):
-                _lock(descriptor, wait=True)
-            if _is(descriptor, path):
+                lock(descriptor)
+            if is_at(descriptor, path):
                 return descriptor
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)  # a cleaner came between the two and removed it: make it again
-
-
-def _is(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int, wait: bool) -> bool:
-        # The lock lies far behind the content, which stays readable.
-        os.lseek(descriptor, 1 << 30, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        return True
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int, wait: bool) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

@@ -11,6 +11,8 @@ import secrets
 import sys
 from pathlib import Path
 
+from backend.locks import is_at, is_free, lock
+
 SUFFIX = ".lease"
 
 
@@ -29,10 +31,9 @@ class Lease:
         while True:
             # It is not handed on to processes that this one starts: it ends with this one.
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-            _take(self._file)
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(self._file), os.stat(self._path)):
-                    return
+            lock(self._file)
+            if is_at(self._file, self._path):
+                return
             os.close(self._file)  # a sweeper came between the two and removed it: make it again
 
     def release(self) -> None:
@@ -46,13 +47,18 @@ class Lease:
 
 
 def is_alive(folder: Path, token: str) -> bool:
-    """Whether the runner with this token lives."""
+    """Whether the runner with this token lives. Where that cannot be told it counts as alive:
+    a job that waits is better than one that runs twice."""
     try:
         file = os.open(folder / (token + SUFFIX), os.O_RDWR)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:  # not ours to open, or this process has no descriptor to spare
+        return True
     try:
-        return not _is_free(file)
+        return not is_free(file)
+    except OSError:  # the file system has no locks
+        return True
     finally:
         os.close(file)
 
@@ -61,33 +67,20 @@ def sweep(folder: Path) -> None:
     """Remove the leases of runners that are dead."""
     with contextlib.suppress(OSError):
         for path in list(folder.glob(f"*{SUFFIX}")):
-            if not is_alive(folder, path.name.removesuffix(SUFFIX)):
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                _sweep_one(path)
 
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(file: int) -> None:
-        msvcrt.locking(file, msvcrt.LK_LOCK, 1)
-
-    def _is_free(file: int) -> bool:
-        try:
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _take(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX)
-
-    def _is_free(file: int) -> bool:
-        # Shared, so that two who ask at once do not take each other for the runner.
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+def _sweep_one(path: Path) -> None:
+    file = os.open(path, os.O_RDWR)
+    free = False
+    try:
+        free = is_free(file)
+        if free and sys.platform != "win32":
+            # While the lock is still held: one who just made this file waits for it, and then
+            # sees that the file is gone.
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(file)
+        if free and sys.platform == "win32":  # an open file cannot be removed there
+            path.unlink(missing_ok=True)

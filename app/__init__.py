@@ -1,0 +1,1 @@
+"""The studio. It talks to host processes and never imports torch or ``nodes``."""

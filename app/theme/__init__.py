@@ -1,0 +1,1 @@
+"""How the studio looks: every colour, outline, font and icon stands here and nowhere else."""
