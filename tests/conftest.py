@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
-
-if "PYTEST_XDIST_WORKER" in os.environ:  # several at once: each takes one core, not all
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("weft", deadline=None)
 settings.load_profile("weft")
