@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -65,7 +65,7 @@ class Session:
     @property
     def is_changed(self) -> bool:
         """Whether the document is another than the one in the file."""
-        return self.workflow is not self._saved and self.workflow != self._saved
+        return not _alike(self.workflow, self._saved)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` called after every change; the returned function takes that back."""
@@ -88,7 +88,7 @@ class Session:
             raise RuntimeError("a listener may not edit the document")
         before = self.workflow
         after = change(before)
-        if after is before or after == before:
+        if _alike(after, before):
             return False
         self._history.push(State(label, after, merge))
         self._tell(before)
@@ -140,6 +140,11 @@ class Session:
         save(workflow, target)
         self.path, self._saved, self._seen = target, workflow, _look(target)
 
+    def agree(self) -> None:
+        """What is seen now is what the file holds, as it was just read again."""
+        self._saved = self.workflow
+        self._seen = _look(self.path) if self.path is not None else None
+
     def text(self) -> str:
         """The document as its file would have it.
 
@@ -168,6 +173,21 @@ class Session:
                 listener(before, self.workflow)
         finally:
             self._telling = False
+
+
+def _alike(one: Workflow, other: Workflow) -> bool:
+    """Whether two documents are the same: mappings are equal in any order, but what is shown
+    outside, and the ports of a subgraph, are seen in theirs."""
+    if one is other:
+        return True
+    return one == other and list(_orders(one)) == list(_orders(other))
+
+
+def _orders(workflow: Workflow) -> Iterator[list[str]]:
+    yield list(workflow.expose)
+    for name in sorted(workflow.subgraphs):
+        inner = workflow.subgraphs[name]
+        yield from (list(inner.params), list(inner.inputs), list(inner.graph.outputs))
 
 
 def _look(path: Path) -> Seen | None:

@@ -80,3 +80,23 @@ def look_of(kind: str) -> TypeLook:
 def category_look(category: str) -> TypeLook:
     """How a category of nodes looks: as the type that it mainly makes, or as any."""
     return look_of(CATEGORIES.get(category.partition("/")[0], ""))
+
+
+ICONS: Mapping[str, str] = MappingProxyType(
+    {
+        "Model": "box", "Model/Patches": "layers", "Text": "type", "Conditioning": "type",
+        "Sampling": "sparkles", "Sampling/Parts": "sliders-horizontal",
+        "Sampling/Pipeline": "waypoints", "Latent": "square-dashed", "Image": "image",
+        "Image/File": "save", "Image/Filter": "aperture", "Image/Geometry": "crop",
+        "Image/Compositing": "blend", "Image/Batch": "layers", "Image/Grid": "grid-3x3",
+        "Mask": "contrast", "Layers": "layers", "Layout": "scan", "Audio": "music",
+        "Video": "film", "Language": "message-square", "Table": "table", "List": "list",
+        "Flow": "repeat", "Number": "hash", "Subgraphs": "boxes",
+    }
+)  # fmt: skip
+"""The icon of a category of nodes, by its whole name or the first part of it."""
+
+
+def category_icon(category: str) -> str:
+    """The icon of a category of nodes; shapes for one that is not in the table."""
+    return ICONS.get(category) or ICONS.get(category.partition("/")[0], "shapes")

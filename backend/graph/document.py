@@ -90,13 +90,18 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a node lies on the canvas, in canvas units, and how it looks."""
+    """Where a node lies on the canvas, in canvas units, and how it looks.
+
+    What is ``locked`` is not changed or removed by hand; what is ``pinned`` is not moved.
+    """
 
     x: float
     y: float
     width: float | None = None
     collapsed: bool = False
     color: str = ""
+    locked: bool = False
+    pinned: bool = False
     extra: Mapping[str, Json] = field(default_factory=no_items)
 
 
@@ -126,15 +131,42 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """A place on the canvas, in canvas units."""
+
+    x: float
+    y: float
+    extra: Mapping[str, Json] = field(default_factory=no_items)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a link is drawn that is not drawn straight from socket to socket.
+
+    ``source`` is ``node.output`` and ``target`` is ``node.input``, nodes by their path. The link
+    goes ``via`` points in their order; with a ``name`` it is not drawn, but the name at both ends.
+    A way whose link is not there has no effect.
+    """
+
+    source: str
+    target: str
+    via: tuple[Point, ...] = ()
+    name: str = ""
+    extra: Mapping[str, Json] = field(default_factory=no_items)
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """How a graph is drawn; the run never looks at it.
 
-    ``nodes`` is keyed by node id; a node inside a zone by its path (``loop/blur``).
+    ``nodes`` is keyed by node id; a node inside a zone by its path (``loop/blur``), and what a
+    subgraph is handed and gives by ``$`` and ``$out``. All places are those of the whole canvas.
     """
 
     nodes: Mapping[str, Placement] = field(default_factory=no_items)
     frames: tuple[Frame, ...] = ()
     notes: tuple[Note, ...] = ()
+    ways: tuple[Way, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=no_items)
 
 

@@ -19,9 +19,11 @@ from backend.graph.document import (
     Node,
     Note,
     Placement,
+    Point,
     Port,
     Ref,
     Subgraph,
+    Way,
     Workflow,
 )
 from backend.graph.format import FormatError, dump, load, parse, save
@@ -93,11 +95,21 @@ nodes = st.recursive(
     max_leaves=4,
 )
 exposed = st.dictionaries(text, st.builds(Exposed, text, text, text, text), max_size=2)
+points = st.lists(st.builds(Point, finite, finite), max_size=2).map(tuple)
+places = st.builds(
+    Placement,
+    finite,
+    finite,
+    st.none() | finite,
+    locked=st.booleans(),
+    pinned=st.booleans(),
+)
 layouts = st.builds(
     Layout,
-    st.dictionaries(text, st.builds(Placement, finite, finite, st.none() | finite), max_size=2),
+    st.dictionaries(text, places, max_size=2),
     st.lists(st.builds(Frame, text, finite, finite, finite, finite), max_size=2).map(tuple),
     st.lists(st.builds(Note, text, finite, finite), max_size=2).map(tuple),
+    st.lists(st.builds(Way, text, text, points, text), max_size=2).map(tuple),
     extras(Layout),
 )
 subgraphs = st.builds(

@@ -18,9 +18,11 @@ from backend.graph.document import (
     Node,
     Note,
     Placement,
+    Point,
     Port,
     Ref,
     Subgraph,
+    Way,
     Workflow,
 )
 from backend.graph.format import FormatError, dump, parse
@@ -41,7 +43,12 @@ RICH = Workflow(
     subgraphs={"s": Subgraph(Graph(), "t", {"i": Port("Image", True)}, {"p": Exposed("a", "b")})},
     expose={"p": Exposed("a", "width", "W", "g")},
     models=(ModelNeed("m", "blake3:00", "built-in"),),
-    layout=Layout({"a": Placement(0, 1.5, 100, True, "#ff0000")}, (), (Note("hi", 1, 2),)),
+    layout=Layout(
+        {"a": Placement(0, 1.5, 100, True, "#ff0000")},
+        (),
+        (Note("hi", 1, 2),),
+        (Way("a.b", "c.d", (Point(1, 2),), "n"),),
+    ),
 )
 
 
