@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from backend.graph.arrival import wire_of
+from backend.graph.arrival import facts_at, wire_of
 from backend.graph.caps import Caps
 from backend.graph.count import check_expansion
 from backend.graph.diagnostics import Diagnostic, diagnose
@@ -20,7 +20,7 @@ from backend.graph.fields import check_fields
 from backend.graph.flat import Flat, Step
 from backend.graph.flow import Flow
 from backend.graph.links import Links
-from backend.graph.opened import Opened, Source, Structure, Table, read_table
+from backend.graph.opened import Linked, Opened, Source, Structure, Table, read_table
 from backend.graph.order import order_level
 from backend.graph.params import canonical_params
 from backend.graph.registry import Registry
@@ -127,7 +127,7 @@ class Checker:
         for node in nodes:
             self.take_params(node, before.get(node.id))
         for node in structure.top.order:
-            self.flow.settle(node)
+            self.settle(node, before.get(node.id))
         users: list[list[int]] = [[] for _ in structure.top.order]
         for node in structure.top.order:
             for source in node.needs:
@@ -148,6 +148,17 @@ class Checker:
         if last is not None:
             memory.flat = last.flat
         return memory
+
+    def settle(self, node: Opened, before: Opened | None) -> None:
+        """Let facts flow through a node, or keep those from before where nothing has changed."""
+        if before is None:
+            self.flow.settle(node)
+        elif _stands(node, before):
+            node.facts, node.flow_problems = before.facts, before.flow_problems
+        else:
+            self.flow.settle(node)
+            if node.facts == before.facts:
+                node.facts = before.facts  # the same object says to its users that nothing changed
 
     def take_params(self, node: Opened, before: Opened | None) -> None:
         """Set canonical parameters; those from before where the node is the same object."""
@@ -248,12 +259,59 @@ class Checker:
                 yield problem
         yield from check_models(memory.workflow, memory.nodes)
 
+    def facts_into(self, node_id: str) -> Mapping[str, Facts]:
+        """What is known, since the last check, at the plain inputs of a node that are linked."""
+        nodes = self._memory.nodes if self._memory is not None else []
+        found = next((node for node in nodes if node.id == node_id), None)
+        links = found.links.items() if found is not None else ()
+        return {name: facts_at(one) for name, one in links if isinstance(one, Source)}
+
     def table(self, type_name: str) -> Table | None:
         """The spec of a node type, ready for looking up; ``None`` where there is none."""
         if type_name not in self._tables:
             spec = self.registry.specs.get(type_name)
             self._tables[type_name] = read_table(spec) if spec is not None else None
         return self._tables[type_name]
+
+
+def _stands(node: Opened, before: Opened) -> bool:
+    """Whether what was settled of a node holds still: neither it nor what feeds it has changed."""
+    return (
+        node.node is before.node
+        and node.table is before.table is not None
+        and node.body is None
+        and node.params is before.params
+        and node.number == before.number
+        and node.place == before.place
+        and node.problems == before.problems
+        and list(node.links) == list(before.links)
+        and all(map(_same_feed, node.links.values(), before.links.values()))
+    )
+
+
+def _same_feed(now: Linked, then: Linked) -> bool:
+    if isinstance(now, Source):
+        return isinstance(then, Source) and _same_source(now, then)
+    if isinstance(now, dict):
+        if not isinstance(then, dict) or list(now) != list(then):
+            return False
+        return all(map(_same_source, now.values(), then.values()))
+    if isinstance(then, Source | dict) or len(now) != len(then):
+        return False
+    return all(map(_same_source, now, then))
+
+
+def _same_source(now: Source, then: Source) -> bool:
+    """Whether a link comes from the same place, of which the same is known. Equal facts of a
+    settled node are the same object."""
+    first, second = now.node, then.node
+    return (
+        first.id == second.id
+        and first.number == second.number
+        and first.facts is second.facts
+        and now.output == then.output
+        and now.given == then.given
+    )
 
 
 def soft(problem: Diagnostic) -> Diagnostic:
