@@ -12,17 +12,12 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from backend.engine.events import Event
+from backend.engine.framing import LENGTH
 from backend.engine.words import Failure
 from backend.graph.diagnostics import Diagnostic
 from backend.sdk import Saved
 
 EndStatus = Literal["done", "failed", "cancelled", "invalid"]
-
-MAX_FRAME = 2**30
-"""Bytes of one message at most; a longer one is no message of ours."""
-
-LENGTH = 4
-"""Bytes before each message that tell its length, the least significant first."""
 
 
 class _Message(msgspec.Struct, frozen=True, tag_field="is", tag=True):
@@ -36,7 +31,8 @@ class Setup(_Message, frozen=True, tag="setup"):
     are the bytes that results may take there; one that took ``costly`` seconds goes to disk.
     ``embed``: whether outputs carry their workflow. The trusted packs of ``data_folder`` (none
     where it is empty) and the folders ``nodes`` add to Weft's own node types. ``warm``: import the
-    model libraries while there is nothing else to do.
+    model libraries while there is nothing else to do. ``pictures``: every step that gives a
+    picture shows it (``Preview``).
     """
 
     cache_folder: str
@@ -49,6 +45,7 @@ class Setup(_Message, frozen=True, tag="setup"):
     data_folder: str = ""
     nodes: tuple[str, ...] = ()
     warm: bool = True
+    pictures: bool = False
 
 
 class RunJob(_Message, frozen=True, tag="run"):
@@ -58,7 +55,8 @@ class RunJob(_Message, frozen=True, tag="run"):
     but the absolute paths ``grants`` may be read (``base`` must be among them to be). ``output`` is
     the absolute folder to write to. ``only`` and ``seed`` are as in ``Engine.run``. ``ledger`` and
     ``job`` name a database and a row in it, where the files of this job are noted, so that a
-    second attempt does not write them again.
+    second attempt does not write them again. Without ``compute`` nothing runs: where not all is
+    remembered, the job is done without any outputs.
     """
 
     id: str
@@ -71,6 +69,7 @@ class RunJob(_Message, frozen=True, tag="run"):
     use_cache: bool = True
     ledger: str | None = None
     job: str | None = None
+    compute: bool = True
 
 
 class CancelJob(_Message, frozen=True, tag="cancel"):

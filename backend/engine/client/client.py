@@ -62,6 +62,23 @@ class HostClient:
         host = self._hosts.current
         return host.ready.errors if host is not None and host.ready is not None else ()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a process is there that takes jobs."""
+        host = self._hosts.current
+        return host is not None and host.ready is not None
+
+    @property
+    def printed(self) -> str:
+        """The last of what the present host printed."""
+        host = self._hosts.current
+        return host.printed if host is not None else ""
+
+    def renew(self) -> None:
+        """Have another host take over, once the present job is over: all memory of this one, its
+        models and results, goes back to the system. What is on disk stays."""
+        self._hosts.renew()
+
     def run(
         self,
         job: RunJob,

@@ -71,6 +71,13 @@ class Hosts:
         except RuntimeError:  # the spawner takes nothing after its end
             raise Closed from None
 
+    def renew(self) -> None:
+        """Have the present host leave when its job is over; the next one takes over."""
+        host = self.current
+        if host is not None:
+            host.asked_to_end = True
+            host.send(Quit())
+
     def close(self, at_once: bool) -> None:
         """End all hosts and wait until they are gone."""
         with self._lock:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from backend.engine.client.backlog import BUDGET, KEEP, Backlog, Rank
-from backend.engine.wire import LENGTH, MAX_FRAME
+from backend.engine.framing import LENGTH, MAX_FRAME
 
 
 class Broken(Exception):

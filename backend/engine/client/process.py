@@ -83,6 +83,11 @@ class HostProcess:
         """Its number."""
         return self._process.pid
 
+    @property
+    def printed(self) -> str:
+        """The last of what it printed."""
+        return self._ring.text()
+
     def send(self, order: Order) -> None:
         """Send a message; never waits, and does nothing when the host is dead."""
         self._orders.send(encode(order))

@@ -31,8 +31,9 @@ class Spawned:
     trace: int
 
 
-def spawn() -> Spawned:
-    """Start a host. On Linux it lives no longer than the thread that calls this.
+def spawn(module: str = MODULE) -> Spawned:
+    """Start a host, or another ``module`` that is served in the same way. On Linux it lives no
+    longer than the thread that calls this.
 
     Raises:
         OSError: the system has no room for another process or its pipes.
@@ -43,7 +44,7 @@ def spawn() -> Spawned:
         reports, reports_out = _pipe(opened)
         printed, printed_out = _pipe(opened)
         trace = _trace_file(opened)
-        process = _start(orders_in, reports_out, printed_out, trace)
+        process = _start(module, orders_in, reports_out, printed_out, trace)
     except BaseException:
         for fd in opened:
             os.close(fd)
@@ -73,8 +74,10 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return found
 
 
-def _start(orders: int, reports: int, printed: int, trace: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", MODULE]
+def _start(
+    module: str, orders: int, reports: int, printed: int, trace: int
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-P", "-m", module]
     options: dict[str, Any] = {
         "stdin": subprocess.DEVNULL,
         "stdout": printed,

@@ -11,7 +11,7 @@ from typing import Any
 from backend.engine.cancel import Cancel
 from backend.engine.context import Components
 from backend.engine.disk.layered import make_cache
-from backend.engine.engine import Engine, RunResult, make_store
+from backend.engine.engine import Engine, InvalidWorkflow, RunResult, make_store
 from backend.engine.events import Event
 from backend.engine.host.device import device_for
 from backend.engine.host.outbox import Outbox
@@ -20,6 +20,7 @@ from backend.engine.queue.ledger import Ledger
 from backend.engine.registry import NodeFileError, NodeRegistry, scan_nodes
 from backend.engine.wire import JobEnd, RunJob, Setup
 from backend.graph.diagnostics import Diagnostic
+from backend.graph.document import Workflow
 from backend.graph.format import FormatError, parse
 from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
@@ -55,6 +56,8 @@ class Workplace:
             return JobEnd(job.id, "invalid", diagnostics=(wrong,))
         device = device_for(self._setup.device, workflow, self._registry.specs)
         with self._engine_for(job, device) as engine:
+            if not job.compute and not _remembers(engine, workflow, job.only):
+                return JobEnd(job.id, "done")
             result = engine.run(
                 workflow, only=job.only, seed=job.seed, on_event=on_event, cancel=cancel
             )
@@ -114,7 +117,17 @@ class Workplace:
             threads=self._setup.threads or None,
             embed=self._setup.embed,
             ledger=ledger,
+            pictures=self._setup.pictures,
         )
+
+
+def _remembers(engine: Engine, workflow: Workflow, only: Sequence[str]) -> bool:
+    """Whether a run would compute nothing."""
+    try:
+        plan = engine.plan(workflow, only=only)
+    except InvalidWorkflow:
+        return True  # the run says what is wrong
+    return not plan.run and not plan.maybe
 
 
 class _Models:

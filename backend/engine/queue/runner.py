@@ -73,6 +73,15 @@ class Runner:
         self._attempts = attempts
         self._choose = choose
         self._barren: set[int] = set()  # jobs of late with which the host died before they began
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._watch: Watch | None = None
+
+    def wake(self) -> None:
+        """Have it look at the queue now, from any thread; otherwise it looks every ``POLL``."""
+        self._bell.put(None)
+        watch = self._watch
+        if watch is not None:
+            watch.wake()
 
     def work(self, stop: Cancel, *, wait: bool = False) -> dict[State, int]:
         """Run jobs until none waits or runs anywhere, or until ``stop``; how many ended how here.
@@ -88,7 +97,7 @@ class Runner:
         counts: dict[State, int] = {}
         claims = Claims(self._queue, self._attempts)
         try:
-            with _bell(stop) as bell:
+            with self._ringing(stop):
                 while not stop.is_set:
                     job = self._next(claims)
                     if job is not None:
@@ -99,12 +108,21 @@ class Runner:
                     if not (wait or standing.queued or standing.running):
                         break
                     with contextlib.suppress(Empty):
-                        bell.get(timeout=POLL)
+                        self._bell.get(timeout=POLL)
         finally:
             claims.close()
             if self._client is not None:
                 self._client.close()
         return counts
+
+    @contextlib.contextmanager
+    def _ringing(self, stop: Cancel) -> Iterator[None]:
+        """While ``stop``, also from a signal handler, rings the bell."""
+        remove = stop.on_cancel(lambda: self._bell.put(None))
+        try:
+            yield
+        finally:
+            remove()
 
     def _next(self, claims: Claims) -> Job | None:
         for found, state in reclaim(self._queue, self._attempts):
@@ -138,7 +156,7 @@ class Runner:
             self._client = self._make()
         cancel = Cancel()
         remove = stop.on_cancel(cancel)
-        watch = Watch(claims, job, cancel)
+        watch = self._watch = Watch(claims, job, cancel)
         try:
             outcome = self._client.run(order, lambda event: self._heard(watch, job, event), cancel)
         finally:
@@ -180,17 +198,6 @@ class Runner:
         if not claims.finish(job, ending):
             return self._queue.job(job.id).state, None
         return ending.state, ending
-
-
-@contextlib.contextmanager
-def _bell(stop: Cancel) -> Iterator[SimpleQueue[None]]:
-    """Something to wait at that rings when ``stop`` is set, also from a signal handler."""
-    bell: SimpleQueue[None] = SimpleQueue()
-    remove = stop.on_cancel(lambda: bell.put(None))
-    try:
-        yield bell
-    finally:
-        remove()
 
 
 def order_of(queue: Queue, job: Job) -> RunJob:

@@ -30,6 +30,7 @@ class Watch:
         self._cancel = cancel
         self.heard = False
         self._over = threading.Event()
+        self._look = threading.Event()
         self._seconds: dict[str, float] = {}
         self._steps = self._done = 0
         self._at: tuple[str, float, float] = ("", 0.0, 0.0)
@@ -58,9 +59,14 @@ class Watch:
         ranked = sorted(self._seconds.items(), key=lambda item: -item[1])
         return tuple(Timing(step, round(seconds, 4)) for step, seconds in ranked[:SLOWEST])
 
+    def wake(self) -> None:
+        """Look now at what others ask."""
+        self._look.set()
+
     def close(self) -> None:
         """The run is over."""
         self._over.set()
+        self.wake()
         self._thread.join()
 
     def _stand(self, step: str, share: float) -> None:
@@ -70,7 +76,11 @@ class Watch:
 
     def _go(self) -> None:
         told = self._at
-        while not self._over.wait(PACE):
+        while True:
+            self._look.wait(PACE)
+            self._look.clear()
+            if self._over.is_set():
+                return
             # Where the file is busy or gone for a moment, the next look may see it again; the end
             # of the job says what is wrong with it.
             with contextlib.suppress(QueueError):

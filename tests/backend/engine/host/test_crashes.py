@@ -69,6 +69,18 @@ def test_what_was_done_before_a_crash_is_told(desk):
     assert (desk.events[-1].ran, desk.events[-1].failed) == (1, 1)
 
 
+def test_what_was_costly_is_not_lost_with_the_very_next_step(desk, tmp_path):
+    mark = tmp_path / "mark"
+    workflow = flow(
+        image=("made", {"size": 512}),
+        slow=("labour", {"image": Ref("image", "image"), "mark": str(mark)}),
+        bad=("harm", {"how": "kill", "number": Ref("slow", "number")}),
+    )
+    for _ in range(3):
+        assert desk(workflow).status == "crashed"
+    assert mark.read_text() == "once"
+
+
 def test_a_node_that_eats_all_memory_is_ended(desk):
     outcome = desk(harm("eat"))
     assert outcome.status == "crashed"

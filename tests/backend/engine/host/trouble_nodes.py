@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -69,6 +70,24 @@ def made(ctx: Context, size: int = 8, seed: int = 0) -> Image:
     """Random pixels."""
     rng = np.random.default_rng(seed)
     return Image(rng.random((1, size, size, 3), dtype=np.float32))
+
+
+class Labour(NamedTuple):
+    """Something large, and a number."""
+
+    image: Image
+    number: float
+
+
+@node(category="Trouble")
+def labour(ctx: Context, image: Image, mark: str = "") -> Labour:
+    """Take long enough to be kept, and write down how often that was."""
+    end = time.perf_counter() + 0.6
+    while time.perf_counter() < end:
+        ctx.check()
+    with Path(mark).open("a") as file:
+        file.write("once")
+    return Labour(image.but(image.pixels / 2), 1.0)
 
 
 @node(category="Trouble")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from itertools import chain
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from backend.engine.cancel import Cancel
 from backend.engine.queue.claims import Claims, reclaim
 from backend.engine.queue.errors import QueueError
 from backend.engine.queue.history import past
+from backend.engine.queue.runner import Runner
 from backend.engine.queue.store import Queue
 from backend.engine.wire import RunJob
 from tests.backend.engine.queue.conftest import (
     Crashing,
+    Heard,
     Here,
     Waiting,
     document,
@@ -326,3 +329,18 @@ def test_several_processes_take_every_job_once(shop):
     took = [json.loads(each.communicate()[0]) for each in started]
     assert sorted(chain.from_iterable(took)) == list(ids)
     assert {shop.state(number) for number in ids} == {"done"}
+
+
+def test_a_runner_that_is_woken_does_not_wait_for_its_next_look(shop, monkeypatch):
+    monkeypatch.setattr("backend.engine.queue.runner.POLL", 60.0)
+    stop, heard, ended = Cancel(), Heard(), threading.Event()
+    heard.ended = lambda job, state, ending: ended.set()
+    runner = Runner(shop.queue, Here, heard)
+    thread = threading.Thread(target=lambda: runner.work(stop, wait=True))
+    thread.start()
+    shop.add()
+    runner.wake()
+    assert ended.wait(20)
+    stop()
+    thread.join(20)
+    assert not thread.is_alive()
