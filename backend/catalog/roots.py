@@ -18,7 +18,7 @@ from pathlib import Path
 
 import backend
 from backend.catalog.errors import CatalogError
-from backend.settings import SettingError, cache_folder, data_folder, load, set_value
+from backend.settings import SettingError, cache_folder, data_folder, expanded, load, set_value
 
 COMFY = (
     "checkpoints", "diffusion_models", "unet", "text_encoders", "clip", "vae", "loras",
@@ -96,7 +96,7 @@ def read_folders(settings: Path | None = None) -> tuple[Path, ...]:
     """
     with _sentences():
         loaded = load() if settings is None else load(settings, environ={})
-    found = tuple(Path(folder).expanduser() for folder in loaded.settings.models.folders)
+        found = tuple(expanded(folder) for folder in loaded.settings.models.folders)
     for folder in found:
         if not folder.is_absolute():
             raise CatalogError(

@@ -46,31 +46,16 @@ def scan_all(index: Any, output: Output) -> None:
 def verify_one(index: Any, entry: Any, output: Output, *, again: bool) -> bool:
     """Hash one model, keep the hash and say how it stands; whether it is as it should be."""
     from backend.catalog.errors import CatalogError
-    from backend.catalog.scan import content_of
+    from backend.catalog.verify import Verdict, verify
 
-    content, verdict = entry.content, "known"
-    if entry.problem:
-        verdict = entry.problem
-    elif again or not content:
+    verdict = Verdict(True, "known", entry.content)
+    if entry.problem or again or not entry.content:
         try:
             with progress_bar(entry.name, entry.size, json=output.json) as progress:
-                content, sha256 = content_of(entry, _added(progress))
+                verdict = verify(entry, index, _added(progress))
         except CatalogError as error:  # the other models are still to be looked at
-            return _told(entry, output, content, str(error), good=False)
-        damage = ""
-        if entry.content and content != entry.content:
-            damage = "not what it was when it was last verified, though size and time are the same"
-        elif entry.sha256 and sha256 and sha256 != entry.sha256:
-            damage = "not what its source says"
-        if damage:
-            index.keep_problem(entry, f"{entry.path} is {damage}. Get it again.")
-            verdict = damage
-        elif not index.keep_hash(entry, content=content):
-            verdict = "changed since the last scan; scan again"
-        else:
-            verdict = "as its source says" if entry.sha256 and sha256 else "read whole"
-    good = verdict in ("known", "as its source says", "read whole")
-    return _told(entry, output, content, verdict, good=good)
+            verdict = Verdict(False, str(error), entry.content)
+    return _told(entry, output, verdict.content, verdict.said, good=verdict.good)
 
 
 def _told(entry: Any, output: Output, content: str, verdict: str, *, good: bool) -> bool:

@@ -152,9 +152,9 @@ def add_folder(
       weft models add ~/ComfyUI
     """
     from backend.catalog.roots import read_folders, write_folders
-    from backend.settings import settings_file
+    from backend.settings import expanded, settings_file
 
-    path = Path(os.path.abspath(folder.expanduser()))
+    path = Path(os.path.abspath(expanded(folder)))
     with sentences():
         folders = list(read_folders(settings_file()))
         if remove:

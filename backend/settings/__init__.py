@@ -7,7 +7,7 @@ loads them once and hands on what is needed. Only for its own folders a room may
 
 from backend.settings.declared import Declaration, Settings, declarations
 from backend.settings.edit import set_value, unset
-from backend.settings.folders import cache_folder, data_folder, log_folder
+from backend.settings.folders import cache_folder, data_folder, expanded, log_folder
 from backend.settings.load import Loaded, load, near, settings_file
 from backend.settings.values import SettingError, read_size, show_size, show_value
 
@@ -19,6 +19,7 @@ __all__ = [
     "cache_folder",
     "data_folder",
     "declarations",
+    "expanded",
     "load",
     "log_folder",
     "near",

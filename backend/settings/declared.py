@@ -11,7 +11,8 @@ Kind: TypeAlias = Literal["text", "number", "integer", "yes", "size", "texts"]
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One setting; ``low`` and ``high`` bound numbers and sizes."""
+    """One setting; ``low`` and ``high`` bound numbers and sizes. A text with ``choices`` is one of
+    them."""
 
     key: str
     kind: Kind
@@ -19,6 +20,7 @@ class Declaration:
     text: str
     low: float | None = None
     high: float | None = None
+    choices: tuple[str, ...] = ()
 
     @property
     def variable(self) -> str:
@@ -27,9 +29,11 @@ class Declaration:
 
 
 def _setting(
-    kind: Kind, default: Any, text: str, low: float | None = None, high: float | None = None
-) -> Any:
-    return field(default=default, metadata={"kind": kind, "text": text, "low": low, "high": high})
+    kind: Kind, default: Any, text: str, low: float | None = None, high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:  # fmt: skip
+    known = {"kind": kind, "text": text, "low": low, "high": high, "choices": choices}
+    return field(default=default, metadata=known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,24 @@ class Logs:
 
 
 @dataclass(frozen=True, slots=True)
+class Studio:
+    """How the studio looks and what its keys do."""
+
+    theme: str = _setting(
+        "text", "system", "Dark, light, or as the system has it.",
+        choices=("system", "dark", "light"),
+    )  # fmt: skip
+    density: str = _setting(
+        "text", "regular", "How high rows are.", choices=("compact", "regular", "roomy")
+    )
+    text: float = _setting("number", 1.0, "Size of texts; 1 is as designed.", 0.9, 1.5)
+    still: bool = _setting("yes", False, "Whether nothing moves that need not.")
+    shortcuts: tuple[str, ...] = _setting(
+        "texts", (), "Keys that are not as Weft has them, each as command=keys."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by section."""
 
@@ -119,6 +141,7 @@ class Settings:
     queue: Queue = Queue()
     provenance: Provenance = Provenance()
     logs: Logs = Logs()
+    studio: Studio = Studio()
 
 
 def declarations() -> dict[str, Declaration]:

@@ -8,23 +8,24 @@ the processes of one user share. What is set on a command line is handed on as a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-import platformdirs
+from platformdirs import PlatformDirs
 
 from backend.settings.declared import Settings
-from backend.settings.load import load
+from backend.settings.load import load, own_folder
+from backend.settings.values import SettingError
 
 
 def cache_folder(settings: Settings | None = None) -> Path:
     """Results, frames and previews; may be deleted at any time.
 
     Raises:
-        SettingError: without ``settings``: the file is broken, or a value is wrong.
+        SettingError: the user has no home folder; without ``settings``: the file is broken, or a
+            value is wrong.
     """
-    return _own((settings or load().settings).folders.cache) or Path(
-        platformdirs.user_cache_dir("weft", appauthor=False)
-    )
+    return _own((settings or load().settings).folders.cache, lambda dirs: dirs.user_cache_path)
 
 
 def data_folder(settings: Settings | None = None) -> Path:
@@ -33,9 +34,7 @@ def data_folder(settings: Settings | None = None) -> Path:
     Raises:
         SettingError: as ``cache_folder``.
     """
-    return _own((settings or load().settings).folders.data) or Path(
-        platformdirs.user_data_dir("weft", appauthor=False)
-    )
+    return _own((settings or load().settings).folders.data, lambda dirs: dirs.user_data_path)
 
 
 def log_folder(settings: Settings | None = None) -> Path:
@@ -44,10 +43,20 @@ def log_folder(settings: Settings | None = None) -> Path:
     Raises:
         SettingError: as ``cache_folder``.
     """
-    return _own((settings or load().settings).folders.logs) or Path(
-        platformdirs.user_log_dir("weft", appauthor=False)
-    )
+    return _own((settings or load().settings).folders.logs, lambda dirs: dirs.user_log_path)
 
 
-def _own(text: str) -> Path | None:
-    return Path(text).expanduser().absolute() if text else None
+def expanded(path: str | Path) -> Path:
+    """A path in which a leading ``~`` is the home folder it stands for.
+
+    Raises:
+        SettingError: there is no such home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise SettingError(f"{path}: there is no such home folder. Write the whole path.") from None
+
+
+def _own(text: str, usual: Callable[[PlatformDirs], Path]) -> Path:
+    return expanded(text).absolute() if text else own_folder(usual)

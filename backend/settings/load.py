@@ -6,11 +6,13 @@ import dataclasses
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from platformdirs import PlatformDirs
 
 from backend.settings.declared import Settings, declarations
 from backend.settings.values import SettingError, read_value
@@ -37,13 +39,30 @@ class Loaded:
 
 
 def settings_file(environ: Mapping[str, str] = os.environ) -> Path:
-    """The user's settings: ``WEFT_SETTINGS``, or ``settings.toml`` where the system keeps such."""
+    """The user's settings: ``WEFT_SETTINGS``, or ``settings.toml`` where the system keeps such.
+
+    Raises:
+        SettingError: neither is known, since the user has no home folder.
+    """
     named = environ.get(FILE_VARIABLE)
     if named:
         return Path(named).absolute()
-    import platformdirs
+    return own_folder(lambda dirs: dirs.user_config_path) / "settings.toml"
 
-    return Path(platformdirs.user_config_dir("weft", appauthor=False)) / "settings.toml"
+
+def own_folder(which: Callable[[PlatformDirs], Path]) -> Path:
+    """One of the folders that the system keeps for Weft.
+
+    Raises:
+        SettingError: there is none, since the user has no home folder.
+    """
+    try:
+        return which(PlatformDirs("weft", appauthor=False))
+    except RuntimeError:
+        raise SettingError(
+            "This user has no home folder, so Weft's settings, cache and queue have no place. "
+            "Set HOME to a folder that may be written to."
+        ) from None
 
 
 def load(
@@ -54,7 +73,8 @@ def load(
     """All settings: ``flags`` (by key) before ``WEFT_*`` variables before the file.
 
     Raises:
-        SettingError: the file is broken, or a value is of the wrong kind or out of bounds.
+        SettingError: the file is broken or has no place, or a value is of the wrong kind or out of
+            bounds.
     """
     path = settings_file(environ) if file is None else file
     values, origins = {}, {}

@@ -52,6 +52,9 @@ def read_value(declaration: Declaration, given: Any) -> Any:
     if kind == "text":
         if not isinstance(given, str) or "\0" in given:
             raise ValueError("write a text")
+        *others, last = declaration.choices or (given,)
+        if given not in (*others, last):
+            raise ValueError(f"write {', '.join(others)} or {last}")
         return given
     if kind == "texts":
         row = given.split(_separator()) if isinstance(given, str) else given

@@ -126,18 +126,25 @@ def test_a_shown_size_is_read_back_without_loss(size):
     assert read_size(show_size(size)) == size
 
 
+def test_a_choice_is_one_of_those_there_are():
+    theme = declarations()["studio.theme"]
+    assert read_value(theme, "dark") == "dark"
+    with pytest.raises(ValueError, match="write system, dark or light"):
+        read_value(theme, "mauve")
+
+
 @given(st.data())
 def test_a_shown_value_is_read_back(data):
     one = data.draw(st.sampled_from(list(declarations().values())))
     kinds = {
         "text": st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
         "yes": st.booleans(),
-        "number": st.floats(one.low or 0, 1000).map(lambda n: float(f"{n:g}")),
+        "number": st.floats(one.low or 0, one.high or 1000).map(lambda n: float(f"{n:g}")),
         "integer": st.integers(int(one.low or 0), int(one.high or 1000)),
         "size": st.integers(int(one.low or 0), int(one.high or 2**60)),
         "texts": st.lists(st.text("abc /", min_size=1)).map(tuple),
     }
-    value = data.draw(kinds[one.kind])
+    value = data.draw(st.sampled_from(one.choices) if one.choices else kinds[one.kind])
     assert read_value(one, show_value(one, value)) == value
 
 

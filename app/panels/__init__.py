@@ -1,0 +1,1 @@
+"""The panels around the canvas: what goes on, what went on, what is wrong, what is there."""

@@ -1,0 +1,1 @@
+"""App mode: the parameters that a document shows, as a form."""

@@ -1,0 +1,1 @@
+"""The gallery: what the runs have saved, to look through, keep and delete."""
