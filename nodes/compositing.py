@@ -123,7 +123,7 @@ def solid_image(
     Example: `color` = #808080 under a blend is a neutral layer to start from.
     """
     size = (like.width, like.height) if like is not None else (width, height)
-    return layers.solid(*size, color, count)
+    return layers.solid(*size, color, count, ctx.check)
 
 
 @solid_image.facts
@@ -151,7 +151,8 @@ def split_alpha(ctx: Context, image: Image) -> ColorAndAlpha:
 
     Example: split, blur the mask with feather mask, and join again for a soft edge.
     """
-    return ColorAndAlpha(layers.without_alpha(image), layers.alpha_of(image))
+    colors = layers.without_alpha(image, ctx.check)
+    return ColorAndAlpha(colors, layers.alpha_of(image, ctx.check))
 
 
 @split_alpha.facts
@@ -169,7 +170,7 @@ def join_alpha(ctx: Context, image: Image, mask: Mask) -> Image:
 
     Example: a shape mask and a photo, joined, are a photo cut out in an ellipse.
     """
-    return layers.joined_alpha(image, mask)
+    return layers.joined_alpha(image, mask, ctx.check)
 
 
 @join_alpha.facts

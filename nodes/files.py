@@ -166,7 +166,7 @@ def save_image(
     options = ImageOptions(format, depth, quality, lossless, subsampling, as_color(background))
 
     def writer(single: Image) -> Callable[[Path, Mapping[str, Any]], None]:
-        return lambda path, provenance: write_image(path, single, options, provenance)
+        return lambda path, provenance: write_image(path, single, options, provenance, ctx.check)
 
     # Under a rule that meets the same name again, the pictures of one batch need names apart.
     apart = image.count > 1 and overwrite != "number" and "{counter" not in name

@@ -115,7 +115,7 @@ def invert(ctx: Context, image: Image) -> Image:
 
     Example: a scanned film negative becomes a positive.
     """
-    return tone.negative(image)
+    return tone.negative(image, ctx.check)
 
 
 @blur.facts

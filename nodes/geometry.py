@@ -94,7 +94,8 @@ def crop(
     picture.
     """
     size = (image.width, image.height)
-    return frames.crop(image, frames.plan_crop(size, place, x, y, width, height, outside))
+    box = frames.plan_crop(size, place, x, y, width, height, outside)
+    return frames.crop(image, box, ctx.check)
 
 
 @crop.facts
@@ -155,7 +156,7 @@ def turn(ctx: Context, image: Image, how: frames.Turn = "90 right") -> Image:
 
     Example: `how` = 90 right turns a 640 x 480 picture into 480 x 640.
     """
-    return frames.turn(image, how)
+    return frames.turn(image, how, ctx.check)
 
 
 @turn.facts

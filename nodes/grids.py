@@ -93,7 +93,7 @@ def unbatch_images(ctx: Context, image: Image) -> list[Image]:
 
     Example: unbatch, save image: each picture of a batch becomes a file of its own.
     """
-    return stacks.unstack(image)
+    return stacks.unstack(image, ctx.check)
 
 
 @unbatch_images.facts
@@ -116,7 +116,7 @@ def take_images(
 
     Example: `first` = -1 takes the last picture of a batch.
     """
-    return stacks.take(image, first, number)
+    return stacks.take(image, first, number, ctx.check)
 
 
 @take_images.facts

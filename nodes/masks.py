@@ -69,7 +69,7 @@ def invert_mask(ctx: Context, mask: Mask) -> Mask:
 
     Example: a mask of the subject becomes a mask of the background.
     """
-    return masks.invert(mask)
+    return masks.invert(mask, ctx.check)
 
 
 @grow_mask.facts
@@ -126,7 +126,7 @@ def mask_to_image(ctx: Context, mask: Mask) -> Image:
 
     Example: preview or save a mask.
     """
-    return masks.to_image(mask)
+    return masks.to_image(mask, ctx.check)
 
 
 @mask_to_image.facts

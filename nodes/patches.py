@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from backend.models.agree import runs_in_steps
 from backend.models.explain import explained
-from backend.models.lora.adapter import check_lora, lora_patch, text_patch
+from backend.models.lora.adapter import check_lora, lora_patch, text_patch, unused
 from backend.models.lora.fit import check_fits
 from backend.models.pipelines.reference import refuse_whole
 from backend.models.rotary import METHODS
@@ -69,6 +69,8 @@ def lora(
         refuse_whole(model)
         patch = lora_patch(path, model.family, strength, begin, end)
         check_fits(path, model)
+        if said := unused(path):
+            ctx.note(said)
     return model.with_(patch) if strength else model
 
 
@@ -85,8 +87,11 @@ def lora_on_text(
 
     Example: load_model.text_encoder -> lora_on_text(file="ink.safetensors") -> encode_text.
     """
+    path = ctx.read(file)
     with explained():
-        patch = text_patch(ctx.read(file), text_encoder.family, strength)
+        patch = text_patch(path, text_encoder.family, strength)
+        if said := unused(path):
+            ctx.note(said)
     return text_encoder.with_(patch) if strength else text_encoder
 
 

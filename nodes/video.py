@@ -168,7 +168,7 @@ def save_video_frames(
                 done += 1
                 single = batch.but(batch.pixels[index : index + 1])
                 told = {**provenance, "frame": done} if provenance else {}
-                write_image(folder / f"{done:05}.png", single, options, told)
+                write_image(folder / f"{done:05}.png", single, options, told, ctx.check)
         ctx.progress(done, video.frames)
 
     ctx.save_folder(name, write, overwrite=overwrite)

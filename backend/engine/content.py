@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import blake3
@@ -29,17 +29,17 @@ class Contents:
         self._known: dict[str, tuple[_Stamp, str]] = {}
         self._lock = threading.Lock()
 
-    def digest(self, path: Path) -> str | None:
+    def digest(self, path: Path, check: Callable[[], None] = lambda: None) -> str | None:
         """The digest of a file, or of all files in a folder with their names; ``None`` if it
-        cannot be read."""
+        cannot be read. ``check`` is called often and may raise."""
         try:
             if path.is_dir():
-                return self._folder(path)
-            return self._file(path)
+                return self._folder(path, check)
+            return self._file(path, check)
         except OSError:
             return None
 
-    def _file(self, path: Path) -> str | None:
+    def _file(self, path: Path, check: Callable[[], None]) -> str | None:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             return None
@@ -51,6 +51,7 @@ class Contents:
         hasher = blake3.blake3()
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
+                check()
                 hasher.update(chunk)
         digest = "blake3:" + hasher.hexdigest()
         if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) > _FRESH:
@@ -58,10 +59,10 @@ class Contents:
                 self._known[str(path)] = (stamp, digest)
         return digest
 
-    def _folder(self, path: Path) -> str | None:
+    def _folder(self, path: Path, check: Callable[[], None]) -> str | None:
         parts = []
         for count, file in enumerate(_files(path)):
-            digest = self._file(file)
+            digest = self._file(file, check)
             if count >= MAX_FILES:
                 return None
             parts.append([file.relative_to(path).as_posix(), digest])

@@ -12,13 +12,14 @@ from backend.engine.cancel import Cancel
 from backend.engine.events import Event, Note, Preview, Progress, SavedFile
 from backend.engine.lookup import model_folder
 from backend.engine.pace import Pace
-from backend.engine.preview import jpeg_of
+from backend.engine.preview import jpeg_of, picture_of
 from backend.media.apart import Decoder
 from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder, Slot
 from backend.media.spool import Spool
+from backend.models.stops import Stops
 from backend.sdk import Saved, UserError
-from backend.values import Audio, FrameDepth, Image, Video, Weights
+from backend.values import Audio, Data, FrameDepth, Image, Video, Weights
 
 Scalars = Mapping[str, str | int | float | bool | None]
 
@@ -45,7 +46,8 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Facilities:
-    """What all contexts of a run share. ``store`` makes the store when it is first wanted."""
+    """What all contexts of a run share. ``store`` makes the store when it is first wanted;
+    ``pictures``: every step that gives a picture shows it."""
 
     grants: Grants
     output: OutputFolder
@@ -54,6 +56,7 @@ class Facilities:
     spool: Spool = field(default_factory=Spool)
     decoder: Decoder = field(default_factory=Decoder)
     ledger: Ledger | None = None
+    pictures: bool = False
 
 
 class StepContext:
@@ -82,6 +85,7 @@ class StepContext:
         self._notes = 0
         self.saved: list[Saved] = []
         self.jpeg = b""
+        self._stops = Stops(cancel.check)
 
     @property
     def device(self) -> str:
@@ -178,16 +182,28 @@ class StepContext:
         return model_folder(self._facilities.grants, ref)
 
     def load(self, weights: Weights) -> Any:
-        """The loaded component behind a reference.
+        """The loaded component behind a reference. During this call of the step a cancel stops a
+        network between its blocks.
 
         Raises:
             UserError: its files are missing or broken.
         """
         self._cancel.check()
         try:
-            return self._facilities.store().get(weights, self._facilities.device)
+            component = self._facilities.store().get(weights, self._facilities.device)
         except CatalogError as error:
             raise UserError(str(error)) from error
+        self._stops.lay(component)
+        return component
+
+    def shown(self, values: Mapping[str, Data]) -> bytes:
+        """The last picture that the call showed (JPEG), or where it showed none, one of what it
+        gives if that is wanted; empty without either."""
+        return self.jpeg or (picture_of(values) if self._facilities.pictures else b"")
+
+    def close(self) -> None:
+        """The call is over: networks that it has loaded ask it no more."""
+        self._stops.remove()
 
     def _described(self) -> tuple[Scalars, Mapping[str, Any]]:
         """What ``describe`` gives, and in the provenance which of the call's files this is."""

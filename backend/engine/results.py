@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -53,14 +53,16 @@ def make_result(
     remembers: bool,
     saved: tuple[Saved, ...] = (),
     preview: bytes = b"",
+    check: Callable[[], None] = lambda: None,
 ) -> Result:
-    """A result of checked values; digests and sizes are taken only where they are remembered."""
+    """A result of checked values; digests and sizes are taken only where they are remembered.
+    ``check`` is called meanwhile, and may raise."""
     if not remembers:
         words = {name: summary(value) for name, value in values.items()}
         return Result(MappingProxyType(dict(values)), {}, words, seconds, 0, saved, preview)
     digests, words, size = {}, {}, len(preview)
     for name, value in values.items():
-        digests[name] = result_digest(value)
+        digests[name] = result_digest(value, check)
         words[name] = summary(value)
         size += sys.getsizeof(value) if isinstance(value, _SMALL) else nbytes(value)
     return Result(MappingProxyType(dict(values)), digests, words, seconds, size, saved, preview)

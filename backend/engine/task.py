@@ -55,13 +55,18 @@ def perform(
         returned = node.function(context, *before, **named)
         values = outputs_of(unit.spec, returned)
         seconds = time.perf_counter() - begin
-        return make_result(values, seconds, remembers, tuple(context.saved), context.jpeg)
+        # What has been saved is told, so a cancel does not undo a step that saved something.
+        check = context.check if not context.saved else lambda: None
+        saved = tuple(context.saved)
+        return make_result(values, seconds, remembers, saved, context.shown(values), check)
     except Cancelled:
         return None
     except (Misuse, WrongResult) as error:
         return Failure(str(error))
     except BaseException as error:
         return failure(unit.step.id, unit.spec.title, error)
+    finally:
+        context.close()
 
 
 def weight(given: Sequence[Given]) -> int:

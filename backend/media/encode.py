@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from backend.media.bands import Check, bands, unchecked
 from backend.media.color import srgb_from_linear
+from backend.media.encode_png import png_bytes
 from backend.media.metadata import MARK, exif_for, insert_png
 from backend.sdk import UserError
-from backend.values import Color, Float32, Image
+from backend.values import Color, ColorSpace, Float32, Image
 
 FileFormat = Literal["png", "jpeg", "webp", "tiff"]
 Depth = Literal["8", "16", "float"]
@@ -19,7 +21,7 @@ Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 
 SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
 DEPTHS = {"png": ("8", "16"), "jpeg": ("8",), "webp": ("8",), "tiff": ("8", "16", "float")}
-_DEFLATE = 4  # a third of the time of the usual 6, files a tenth larger
+_DEFLATE = 4  # as for PNG
 _LARGEST_SIDE = {"png": 1 << 20, "jpeg": 65_500, "webp": 16_383, "tiff": 1 << 20}
 
 
@@ -40,10 +42,11 @@ class ImageOptions:
     background: Color = field(default_factory=lambda: Color(1.0, 1.0, 1.0))
 
 
-def encode(image: Image, options: ImageOptions, text: str) -> bytes:
+def encode(image: Image, options: ImageOptions, text: str, check: Check = unchecked) -> bytes:
     """A file's bytes for a single picture, with ``text`` (ASCII) in its metadata.
 
-    Colours are written as sRGB and, but for float, clipped to 0..1 and rounded.
+    Colours are written as sRGB and, but for float, clipped to 0..1 and rounded. ``check`` is
+    called before each band of rows and may raise; for WebP only until its encoder begins.
 
     Raises:
         UserError: the format cannot hold this depth or size, or the image holds several pictures
@@ -63,21 +66,55 @@ def encode(image: Image, options: ImageOptions, text: str) -> bytes:
             f"{image.width} x {image.height} pixels do not fit a {options.format} file, which "
             f"has at most {side} to a side. Choose tiff or png."
         )
-    pixels = to_srgb(image)[0]
-    if not np.isfinite(pixels).all():
-        raise UserError("The image holds values that are no numbers (NaN or infinity).")
-    writers = {"png": _png, "jpeg": _jpeg, "webp": _webp, "tiff": _tiff}
-    return writers[options.format](pixels, options, text)
+    values = _values(image, options, check)
+    if options.format == "png":
+        return insert_png(png_bytes(values, check), text)
+    writers = {"jpeg": _jpeg, "webp": _webp, "tiff": _tiff}
+    file = _Heard(check)
+    writers[options.format](file, values, options, text)
+    return file.getvalue()
+
+
+class _Heard(io.BytesIO):
+    """Bytes in memory that ask before each part; encoders write them as they go."""
+
+    def __init__(self, check: Check) -> None:
+        super().__init__()
+        self._check = check
+
+    def write(self, data: Any) -> int:
+        self._check()
+        return super().write(data)
+
+
+def _values(image: Image, options: ImageOptions, check: Check) -> Any:
+    """The numbers that go into the file, ``[height, width, channels]``."""
+    pixels, values = image.pixels[0], None
+    for rows in bands(image.height, image.width * image.channels):
+        check()
+        part = _srgb(pixels[rows], image.space)
+        if not np.isfinite(part).all():
+            raise UserError("The image holds values that are no numbers (NaN or infinity).")
+        if options.format == "jpeg" and image.channels == 4:
+            part = flatten(part, options.background)
+        part = codes(part, options.depth)
+        if values is None:
+            values = np.empty((image.height, *part.shape[1:]), part.dtype)
+        values[rows] = part
+    return values
 
 
 def to_srgb(image: Image) -> Float32:
     """The pixels of an image with its colours as sRGB, ``[batch, height, width, channels]``."""
-    if image.space == "srgb":
-        return image.pixels
-    if image.channels != 4:
-        return srgb_from_linear(image.pixels)
-    color = srgb_from_linear(image.pixels[..., :3])
-    return np.concatenate([color, image.pixels[..., 3:]], axis=3)
+    return _srgb(image.pixels, image.space)
+
+
+def _srgb(pixels: Float32, space: ColorSpace) -> Float32:
+    if space == "srgb":
+        return pixels
+    if pixels.shape[-1] != 4:
+        return srgb_from_linear(pixels)
+    return np.concatenate([srgb_from_linear(pixels[..., :3]), pixels[..., 3:]], axis=-1)
 
 
 def codes(pixels: Float32, depth: str) -> Any:
@@ -96,44 +133,27 @@ def flatten(pixels: Float32, background: Color) -> Float32:
     return np.asarray(pixels[..., :3] * alpha + behind * (1 - alpha), dtype=np.float32)
 
 
-def _png(pixels: Float32, options: ImageOptions, text: str) -> bytes:
-    import cv2
-
-    values = codes(pixels, options.depth)
-    order = [2, 1, 0, 3][: values.shape[2]] if values.shape[2] >= 3 else [0]
-    swapped = np.ascontiguousarray(values[..., order])
-    done, data = cv2.imencode(".png", swapped, [cv2.IMWRITE_PNG_COMPRESSION, _DEFLATE])
-    if not done:
-        raise UserError("The picture could not be written as PNG.")
-    return insert_png(data.tobytes(), text)
-
-
-def _jpeg(pixels: Float32, options: ImageOptions, text: str) -> bytes:
+def _jpeg(file: io.BytesIO, values: Any, options: ImageOptions, text: str) -> None:
     from PIL import Image as Pil
 
-    if pixels.shape[2] == 4:
-        pixels = flatten(pixels, options.background)
-    buffer = io.BytesIO()
     subsampling = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}[options.subsampling]
-    Pil.fromarray(_squeezed(codes(pixels, "8"))).save(
-        buffer,
+    Pil.fromarray(_squeezed(values)).save(
+        file,
         "JPEG",
         quality=options.quality,
         subsampling=subsampling,
         exif=exif_for(text),
     )
-    return buffer.getvalue()
 
 
-def _webp(pixels: Float32, options: ImageOptions, text: str) -> bytes:
+def _webp(file: io.BytesIO, values: Any, options: ImageOptions, text: str) -> None:
     from PIL import Image as Pil
 
-    buffer = io.BytesIO()
-    picture = Pil.fromarray(_squeezed(codes(pixels, "8")))
+    picture = Pil.fromarray(_squeezed(values))
     if picture.mode == "L":
         picture = picture.convert("RGB")
     picture.save(
-        buffer,
+        file,
         "WEBP",
         lossless=options.lossless,
         quality=75 if options.lossless else options.quality,
@@ -141,16 +161,14 @@ def _webp(pixels: Float32, options: ImageOptions, text: str) -> bytes:
         method=4,
         exif=exif_for(text),
     )
-    return buffer.getvalue()
 
 
-def _tiff(pixels: Float32, options: ImageOptions, text: str) -> bytes:
+def _tiff(file: io.BytesIO, values: Any, options: ImageOptions, text: str) -> None:
     import tifffile
 
-    values = _squeezed(codes(pixels, options.depth))
-    buffer = io.BytesIO()
+    values = _squeezed(values)
     tifffile.imwrite(
-        buffer,
+        file,
         values,
         photometric="minisblack" if values.ndim == 2 else "rgb",
         extrasamples=["unassalpha"] if values.ndim == 3 and values.shape[2] == 4 else None,
@@ -161,7 +179,6 @@ def _tiff(pixels: Float32, options: ImageOptions, text: str) -> bytes:
         metadata=None,
         software=False,
     )
-    return buffer.getvalue()
 
 
 def _squeezed(values: Any) -> Any:

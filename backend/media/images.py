@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 
 from backend.graph.facts import Facts, facts_of
+from backend.media.bands import Check, unchecked
 from backend.media.caps import ImageCaps
 from backend.media.encode import DEPTHS, SUFFIXES, ImageOptions, encode
 from backend.media.errors import Damaged, Unsupported
@@ -96,17 +97,19 @@ def write_image(
     image: Image,
     options: ImageOptions,
     provenance: Mapping[str, Any] | None = None,
+    check: Check = unchecked,
 ) -> None:
     """Write one picture, with its provenance inside or, above 60 kB, in a sidecar beside it.
 
     ``path`` is taken as it is, whatever its suffix; ``OutputFolder`` sees to names and safety.
+    ``check`` is called while a large picture is written, and may raise.
 
     Raises:
         UserError: the format cannot hold the picture.
         OSError: the file cannot be written.
     """
     text, sidecar = split_sidecar(dump_provenance(provenance)) if provenance else ("", b"")
-    data = encode(image, options, text)
+    data = encode(image, options, text, check)
     if sidecar:
         sidecar_of(path).write_bytes(sidecar)
     path.write_bytes(data)

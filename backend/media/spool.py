@@ -62,7 +62,7 @@ class Spool:
         depth: FrameDepth = "16",
         check: Callable[[], None] = lambda: None,
     ) -> Video:
-        """Write frames as they come; ``check`` is called before each batch and may raise.
+        """Write frames as they come; ``check`` is called before each frame and may raise.
 
         Raises:
             UserError: there are no frames, they differ in size or curve, the rate is none, or the
@@ -77,14 +77,15 @@ class Spool:
             hasher, count, first = blake3.blake3(), 0, None
             with path.open("wb") as file:
                 for batch in frames:
-                    check()
                     first = first or _Look(batch)
                     first.same(batch)
-                    codes = to_codes(batch.pixels, depth)
-                    self._take(len(codes))
-                    held += len(codes)
-                    file.write(codes)
-                    hasher.update(codes)
+                    for index in range(batch.count):
+                        check()
+                        codes = to_codes(batch.pixels[index : index + 1], depth)
+                        self._take(len(codes))
+                        held += len(codes)
+                        file.write(codes)
+                        hasher.update(codes)
                     count += batch.count
             if first is None:
                 raise UserError("A video needs at least one frame, but there was none.")

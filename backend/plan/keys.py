@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import blake3
@@ -32,11 +32,12 @@ def input_key(static: str, parts: Iterable[str]) -> str:
     return _hash(static + "".join([f"|{len(part)}:{part}" for part in parts]))
 
 
-def result_digest(value: Data) -> str:
-    """The digest of one output; that of a list is made of those of its items."""
+def result_digest(value: Data, check: Callable[[], None] = lambda: None) -> str:
+    """The digest of one output; that of a list is made of those of its items. ``check`` is called
+    while large values are read, and may raise."""
     if isinstance(value, list):
-        return list_digest([result_digest(item) for item in value])
-    return value_digest(value)
+        return list_digest([result_digest(item, check) for item in value])
+    return value_digest(value, check)
 
 
 def list_digest(items: Iterable[str]) -> str:
@@ -44,14 +45,14 @@ def list_digest(items: Iterable[str]) -> str:
     return LIST + digest_parts(items)
 
 
-def value_digest(value: Data) -> str:
+def value_digest(value: Data, check: Callable[[], None] = lambda: None) -> str:
     """The digest of a value that is no list. A number stands for itself: it is shorter so."""
     kind = type(value)
     if kind is float:
         return value.hex()  # type: ignore[no-any-return]
     if kind is int or kind is bool:
         return f"{kind.__name__} {value}"
-    return digest(value)
+    return digest(value, check)
 
 
 def _hash(text: str) -> str:

@@ -25,6 +25,9 @@ from backend.values.base import Value
 Data: TypeAlias = Any
 """Whatever travels on a link: a ``Value``, str, int, float, bool, None, or a list of these."""
 
+_PART = 1 << 24
+"""Bytes of an array that are digested at once."""
+
 KINDS: Mapping[str, type[Value]] = {
     kind.__name__: kind
     for kind in (
@@ -87,8 +90,9 @@ def unpack(packed: Packed) -> Data:
         raise ValueError(f"not a packed value: {error}") from error
 
 
-def digest(value: Data) -> str:
-    """``blake3:`` and 64 hex digits over all that makes two values the same."""
+def digest(value: Data, check: Callable[[], None] = lambda: None) -> str:
+    """``blake3:`` and 64 hex digits over all that makes two values the same. ``check`` is called
+    before each part of a large one, and may raise."""
     known = getattr(value, "__dict__", {}).get("_digest") if isinstance(value, Value) else None
     if known is not None:
         return str(known)
@@ -97,7 +101,10 @@ def digest(value: Data) -> str:
     hasher = blake3.blake3(json.dumps(header, separators=(",", ":"), sort_keys=True).encode())
     for array in arrays:
         hasher.update(repr(array.shape).encode())
-        hasher.update(array.tobytes())
+        content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        for start in range(0, len(content), _PART):
+            check()
+            hasher.update(content[start : start + _PART].data)
     result = "blake3:" + hasher.hexdigest()
     if isinstance(value, Value):
         object.__setattr__(value, "_digest", result)  # frozen: the digest can never go stale

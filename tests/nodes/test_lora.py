@@ -127,3 +127,25 @@ def test_a_lora_for_texts_goes_on_the_text_encoder(
     assert len(lora_on_text(CTX, encoder, str(path)).patches) == 1
     with pytest.raises(UserError, match="text encoders alone"):
         lora(CTX, models["sdxl-base"], str(path))
+
+
+@pytest.mark.parametrize("odd", [(), (".diff_m",), (".diff_m", ".alpha", ".weight", ".x" * 999)])
+def test_what_has_no_effect_is_told(models, tmp_path: Path, odd: tuple[str, ...]) -> None:
+    extra = {f"lora_unet_img_in{end}": (3072, 64) for end in odd}
+    path = safetensors(tmp_path / "style.safetensors", {**FILES["flux-dev"], **extra})
+    ctx = Disk({})
+    lora(ctx, models["flux-dev"], str(path))
+    assert len(ctx.notes) == bool(odd)
+    for note in ctx.notes:
+        assert note.startswith(str(len(odd)))
+        assert "lora_unet_img_in.diff_m" in note
+        assert ("and 1 more" in note) == (len(odd) > 3)
+        assert len(note) < 500
+
+
+def test_what_has_no_effect_on_text_is_told(models, tmp_path: Path) -> None:
+    shapes = factors(KOHYA, {"lora_te1_text_model_encoder_layers_0_mlp_fc1": (3072, 768)})
+    path = safetensors(tmp_path / "text.safetensors", {**shapes, "lora_te1_odd.diff_m": (4,)})
+    ctx = Disk({})
+    lora_on_text(ctx, TextEncoder("flux", "text_encoder", "fast:1", "x"), str(path))
+    assert [note[:8] for note in ctx.notes] == ["1 tensor"]

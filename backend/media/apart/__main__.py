@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 from backend.media.apart.limits import allow, confine, rest
-from backend.media.apart.wire import Gone, receive, receive_header, send_header
+from backend.media.apart.wire import THUMBNAIL, Gone, receive, receive_header, send_header
 from backend.media.caps import ImageCaps, SoundCaps
 from backend.sdk import UserError
 
@@ -58,6 +58,19 @@ def _images(data: bytes, name: str, seconds: float) -> tuple[list[Any], dict[str
     return [image.pixels for image in read_open(file, name, caps)], {}
 
 
+def _thumbnail(data: bytes, name: str, seconds: float) -> tuple[list[Any], dict[str, Any]]:
+    from backend.media.pixels.resample import plan_resize, resize, target_size
+    from backend.values import Image
+
+    (first, *_), told = _images(data, name, seconds)
+    image = Image(first[:1])
+    if max(image.width, image.height) > THUMBNAIL:
+        source = (image.width, image.height)
+        fit = plan_resize(source, target_size(source, "longest side", side=THUMBNAIL))
+        image = resize(image, fit, "area")
+    return [image.pixels], told
+
+
 def _sound(data: bytes, name: str, seconds: float) -> tuple[list[Any], dict[str, Any]]:
     from backend.media.sounds import read_open_sound
 
@@ -68,6 +81,7 @@ def _sound(data: bytes, name: str, seconds: float) -> tuple[list[Any], dict[str,
 
 _TASKS: dict[str, Callable[[bytes, str, float], tuple[list[Any], dict[str, Any]]]] = {
     "images": _images,
+    "thumbnail": _thumbnail,
     "sound": _sound,
 }
 

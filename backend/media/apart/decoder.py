@@ -15,7 +15,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 
 import backend
-from backend.media.apart.wire import Gone, receive_header, receive_into, send_header
+from backend.media.apart.wire import THUMBNAIL, Gone, receive_header, receive_into, send_header
 from backend.media.caps import ImageCaps, SoundCaps
 from backend.media.grants import open_regular
 from backend.sdk import UserError
@@ -52,6 +52,18 @@ class Decoder:
             if array.ndim != 4:
                 raise _harmful(path.name, "what came of it is no picture")
         return tuple(Image(array) for array in arrays)
+
+    def thumbnail(self, path: Path, check: Callable[[], None] = _go_on) -> Image:
+        """The first picture of a file, at most ``THUMBNAIL`` pixels to a side.
+
+        Raises:
+            UserError: as for ``images``.
+        """
+        most = THUMBNAIL * THUMBNAIL * 4
+        arrays, _ = self._ask("thumbnail", path, ImageCaps().file_bytes, most, check)
+        if len(arrays) != 1 or arrays[0].ndim != 4:
+            raise _harmful(path.name, "what came of it is no picture")
+        return Image(arrays[0])
 
     def sound(self, path: Path, check: Callable[[], None] = _go_on) -> Audio:
         """``backend.media.sounds.read_sound``, apart.

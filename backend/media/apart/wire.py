@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 
 _LENGTH = struct.Struct("<I")
 LARGEST_HEADER = 1 << 20
+THUMBNAIL = 320
+"""Pixels of the longest side of a thumbnail."""
 
 
 class Gone(Exception):

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
 
 import numpy as np
 
+from backend.media.bands import Check, bands, by_rows, unchecked
 from backend.sdk import UserError
 from backend.values import Float32
 
-Check: TypeAlias = Callable[[], None]
-"""Called before every picture; it raises when the run was cancelled."""
+__all__ = [
+    "MAX_PIXELS",
+    "Check",
+    "by_rows",
+    "copied",
+    "map_items",
+    "map_rows",
+    "put",
+    "require_pixels",
+    "require_size",
+    "seal",
+    "shared_count",
+    "unchecked",
+]
 
 MAX_PIXELS = 2**28
 """The largest result: width x height x count."""
-
-
-def unchecked() -> None:
-    """The check of a caller that is never cancelled."""
 
 
 def seal(array: Float32) -> Float32:
@@ -42,9 +50,31 @@ def map_items(check: Check, work: Callable[..., Float32], *batches: Float32) -> 
         one = work(*(batch[index if len(batch) > 1 else 0] for batch in batches))
         if result is None:
             result = np.empty((count, *one.shape), np.float32)
-        result[index] = one
+        put(check, result[index], one)
     assert result is not None  # a batch is never empty
     return seal(result)
+
+
+def map_rows(check: Check, work: Callable[..., Float32], *batches: Float32) -> Float32:
+    """``map_items`` for work that looks at each pixel by itself: a band of rows at a time."""
+    return map_items(check, lambda *items: by_rows(check, work, *items), *batches)
+
+
+def copied(check: Check, view: Float32) -> Float32:
+    """A read-only copy of pictures or masks ``[count, height, width, ...]``."""
+    result = np.empty(view.shape, np.float32)
+    for place, one in zip(result, view, strict=True):
+        put(check, place, one)
+    return seal(result)
+
+
+def put(check: Check, place: Float32, values: Float32) -> None:
+    """Copy ``values`` to a ``place`` ``[height, width, ...]`` of another array, or repeat one
+    pixel all over it."""
+    spread = np.broadcast_to(values, place.shape)
+    for rows in bands(len(place), place[:1].size):
+        check()
+        place[rows] = spread[rows]
 
 
 def shared_count(**counts: int | None) -> int | None:

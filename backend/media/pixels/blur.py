@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from backend.media.pixels.batches import Check, map_items, unchecked
-from backend.media.pixels.color import in_space, split, unpremultiply
+from backend.media.bands import bands
+from backend.media.pixels.batches import Check, by_rows, map_items, unchecked
+from backend.media.pixels.color import in_space_by_rows, premultiply, split, unpremultiply
 from backend.values import Float32, Image, Mask
 
 _FOURIER = 48  # half a kernel's width from which Fourier transforms are faster
@@ -24,8 +25,9 @@ def blur(image: Image, radius: float, linear: bool = False, check: Check = unche
     working = "linear" if linear else image.space
 
     def one(pixels: Float32) -> Float32:
-        blurred = _blur_straight(in_space(pixels, image.space, working), radius)
-        return in_space(blurred, working, image.space)
+        light = in_space_by_rows(check, pixels, image.space, working)
+        blurred = _blur_straight(light, radius, check)
+        return in_space_by_rows(check, blurred, working, image.space)
 
     return image.but(map_items(check, one, image.pixels))
 
@@ -34,7 +36,11 @@ def feather(mask: Mask, radius: float, check: Check = unchecked) -> Mask:
     """Gaussian blur of a mask, ``radius`` being the standard deviation in pixels."""
     if radius <= 0:
         return mask
-    return Mask(map_items(check, lambda a: _gaussian(a[..., None], radius)[..., 0], mask.coverage))
+
+    def one(coverage: Float32) -> Float32:
+        return _gaussian(coverage[..., None], radius, check)[..., 0]
+
+    return Mask(map_items(check, one, mask.coverage))
 
 
 def sharpen(
@@ -48,8 +54,11 @@ def sharpen(
         return image
 
     def one(pixels: Float32) -> Float32:
+        return by_rows(check, sharp_of, pixels, _blur_straight(pixels, radius, check))
+
+    def sharp_of(pixels: Float32, blurred: Float32) -> Float32:
         colors, alpha = split(pixels)
-        detail = colors - split(_blur_straight(pixels, radius))[0]
+        detail = colors - split(blurred)[0]
         if threshold > 0:
             detail = np.where(np.abs(detail) > threshold, detail, 0)
         sharp = colors + np.float32(amount) * detail
@@ -60,16 +69,19 @@ def sharpen(
     return image.but(map_items(check, one, image.pixels))
 
 
-def _blur_straight(pixels: Float32, radius: float) -> Float32:
+def _blur_straight(pixels: Float32, radius: float, check: Check) -> Float32:
     """Blur ``[h, w, c]`` with straight alpha, colours weighted by it."""
-    colors, alpha = split(pixels)
-    if alpha is None:
-        return _gaussian(colors, radius)
-    mixed = _gaussian(np.concatenate([colors * alpha, alpha], axis=-1), radius)
+    if split(pixels)[1] is None:
+        return _gaussian(pixels, radius, check)
+    mixed = _gaussian(by_rows(check, premultiply, pixels), radius, check)
+    return by_rows(check, _straight, mixed)
+
+
+def _straight(mixed: Float32) -> Float32:
     return np.concatenate([unpremultiply(mixed[..., :3], mixed[..., 3:]), mixed[..., 3:]], axis=-1)
 
 
-def _gaussian(pixels: Float32, radius: float) -> Float32:
+def _gaussian(pixels: Float32, radius: float, check: Check) -> Float32:
     """Separable convolution of ``[h, w, c]`` with a Gaussian cut off at four deviations."""
     import cv2
 
@@ -79,12 +91,19 @@ def _gaussian(pixels: Float32, radius: float) -> Float32:
     weights = np.exp(-(places**2) / (2 * sigma * sigma))
     kernel = (weights / weights.sum()).astype(np.float32)
     if reach > _FOURIER:
-        return _convolve_by_fourier(pixels, kernel)
-    blurred = cv2.sepFilter2D(pixels, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(blurred, np.float32).reshape(pixels.shape)
+        return _convolve_by_fourier(pixels, kernel, check)
+    result = np.empty(pixels.shape, np.float32)
+    # The rows around a band are computed again, so bands are high beside what they look at.
+    for rows in bands(len(pixels), pixels[:1].size, least=4 * reach):
+        check()
+        top = max(0, rows.start - reach)  # what lies further away does not count for these rows
+        seen = np.ascontiguousarray(pixels[top : rows.stop + reach])
+        part = cv2.sepFilter2D(seen, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
+        result[rows] = part.reshape(seen.shape)[rows.start - top : rows.stop - top]
+    return result
 
 
-def _convolve_by_fourier(pixels: Float32, kernel: Float32) -> Float32:
+def _convolve_by_fourier(pixels: Float32, kernel: Float32, check: Check) -> Float32:
     """The same convolution with its repeated border, at a cost that a wide kernel hardly raises."""
     import cv2
 
@@ -92,10 +111,13 @@ def _convolve_by_fourier(pixels: Float32, kernel: Float32) -> Float32:
     result = pixels
     for axis in (0, 1):
         lines = np.moveaxis(result, axis, -1)
-        side = lines.shape[-1]
-        padded = np.pad(lines, ((0, 0), (0, 0), (reach, reach)), "edge")
-        length = cv2.getOptimalDFTSize(padded.shape[-1])
-        spectrum = np.fft.rfft(padded, length) * np.fft.rfft(kernel, length)
-        whole = np.fft.irfft(spectrum, length)[..., 2 * reach : 2 * reach + side]
-        result = np.moveaxis(whole.astype(np.float32), -1, axis)
+        side, made = lines.shape[-1], np.empty(lines.shape, np.float32)
+        length = cv2.getOptimalDFTSize(side + 2 * reach)
+        factor = np.fft.rfft(kernel, length)
+        for part in bands(len(lines), lines[:1].size):
+            check()
+            padded = np.pad(lines[part], ((0, 0), (0, 0), (reach, reach)), "edge")
+            whole = np.fft.irfft(np.fft.rfft(padded, length) * factor, length)
+            made[part] = whole[..., 2 * reach : 2 * reach + side]
+        result = np.moveaxis(made, -1, axis)
     return np.ascontiguousarray(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from backend.media.bands import Check, by_rows
 from backend.media.color import linear_from_srgb, srgb_from_linear
 from backend.values import Color, ColorSpace, Float32
 
@@ -41,6 +42,15 @@ def in_space(pixels: Float32, given: ColorSpace, wanted: ColorSpace) -> Float32:
     return with_alpha(curve(pixels[..., :3]), pixels[..., 3])
 
 
+def in_space_by_rows(
+    check: Check, pixels: Float32, given: ColorSpace, wanted: ColorSpace
+) -> Float32:
+    """``in_space`` of a large picture ``[height, width, channels]``, a band of rows at a time."""
+    if given == wanted:
+        return pixels
+    return by_rows(check, lambda rows: in_space(rows, given, wanted), pixels)
+
+
 def with_alpha(colors: Float32, alpha: Float32) -> Float32:
     """Colours ``[..., 1 or 3]`` and alpha ``[...]`` as RGBA ``[..., 4]``."""
     joined = np.empty((*colors.shape[:-1], 4), np.float32)
@@ -63,6 +73,12 @@ def widen(pixels: Float32, channels: int) -> Float32:
     if channels == 3:
         return np.repeat(pixels, 3, axis=-1)
     return with_alpha(pixels, np.ones(pixels.shape[:-1], np.float32))
+
+
+def premultiply(pixels: Float32) -> Float32:
+    """RGBA ``[..., 4]`` with its colours times alpha."""
+    alpha = pixels[..., 3:]
+    return np.concatenate([pixels[..., :3] * alpha, alpha], axis=-1)
 
 
 def unpremultiply(colors: Float32, alpha: Float32) -> Float32:

@@ -6,10 +6,12 @@ import numpy as np
 
 from backend.media.pixels.batches import (
     Check,
+    by_rows,
+    copied,
     map_items,
+    map_rows,
     require_pixels,
     require_size,
-    seal,
     shared_count,
     unchecked,
 )
@@ -37,7 +39,7 @@ def composite(
         UserError: the mask is not as large as the image, batches do not match, or the result has
             too many pixels.
     """
-    coverage = np.ones((1, image.height, image.width), np.float32)
+    coverage: Float32 = np.broadcast_to(np.float32(1), (1, image.height, image.width))
     if mask is not None:
         require_size(mask=(mask.width, mask.height), image=(image.width, image.height))
         coverage = mask.coverage
@@ -48,16 +50,18 @@ def composite(
     rows, own_rows = _overlap(background.height, image.height, y)
 
     def one(top: Float32, back: Float32, amount: Float32) -> Float32:
-        result = np.array(widen(back, channels))
+        result = by_rows(check, lambda rows: np.array(widen(rows, channels)), back)
         area = result[rows, columns]
         if area.size:
-            colors, alpha = split(
-                in_space(top[own_rows, own_columns], image.space, background.space)
-            )
-            covered = np.clip(amount[own_rows, own_columns, None] * np.float32(opacity), 0, 1)
-            covered = covered if alpha is None else covered * np.clip(alpha, 0, 1)
-            area[:] = over(colors, covered, area, mode)
+            parts = (top[own_rows, own_columns], amount[own_rows, own_columns], area)
+            area[:] = by_rows(check, laid, *parts)
         return result
+
+    def laid(top: Float32, amount: Float32, area: Float32) -> Float32:
+        colors, alpha = split(in_space(top, image.space, background.space))
+        covered = np.clip(amount[..., None] * np.float32(opacity), 0, 1)
+        covered = covered if alpha is None else covered * np.clip(alpha, 0, 1)
+        return over(colors, covered, area, mode)
 
     return background.but(map_items(check, one, image.pixels, background.pixels, coverage))
 
@@ -88,7 +92,7 @@ def composite_channels(image: int, background: int) -> int:
     return 4 if background == 4 else max(background, min(image, 3))
 
 
-def solid(width: int, height: int, color: Color, count: int = 1) -> Image:
+def solid(width: int, height: int, color: Color, count: int = 1, check: Check = unchecked) -> Image:
     """Pictures of one colour: RGB, or RGBA where the colour is not opaque.
 
     Raises:
@@ -96,24 +100,22 @@ def solid(width: int, height: int, color: Color, count: int = 1) -> Image:
     """
     require_pixels(width, height, count)
     channels = 4 if color.alpha < 1 else 3
-    pixels = np.empty((count, height, width, channels), np.float32)
-    pixels[:] = paint(color, channels, "srgb")
-    return Image(seal(pixels))
+    shape = (count, height, width, channels)
+    return Image(copied(check, np.broadcast_to(paint(color, channels, "srgb"), shape)))
 
 
-def alpha_of(image: Image) -> Mask:
+def alpha_of(image: Image, check: Check = unchecked) -> Mask:
     """The alpha of a picture; 1 everywhere where it has none."""
-    if image.has_alpha:
-        return Mask(seal(image.pixels[..., 3]))
-    return Mask(seal(np.ones(image.pixels.shape[:3], np.float32)))
+    opaque: Float32 = np.broadcast_to(np.float32(1), image.pixels.shape[:3])
+    return Mask(copied(check, image.pixels[..., 3] if image.has_alpha else opaque))
 
 
-def without_alpha(image: Image) -> Image:
+def without_alpha(image: Image, check: Check = unchecked) -> Image:
     """The colours alone, as they are; nothing is composited."""
-    return image.but(seal(image.pixels[..., :3])) if image.has_alpha else image
+    return image.but(copied(check, image.pixels[..., :3])) if image.has_alpha else image
 
 
-def joined_alpha(image: Image, mask: Mask) -> Image:
+def joined_alpha(image: Image, mask: Mask, check: Check = unchecked) -> Image:
     """The colours of a picture with a mask as its alpha, in place of any that it had.
 
     Raises:
@@ -122,10 +124,9 @@ def joined_alpha(image: Image, mask: Mask) -> Image:
     require_size(mask=(mask.width, mask.height), image=(image.width, image.height))
     count = shared_count(image=image.count, mask=mask.count)
     require_pixels(image.width, image.height, count)
-    joined = map_items(
-        unchecked, lambda c, a: with_alpha(c[..., :3], a), image.pixels, mask.coverage
+    return image.but(
+        map_rows(check, lambda c, a: with_alpha(c[..., :3], a), image.pixels, mask.coverage)
     )
-    return image.but(joined)
 
 
 def _overlap(frame: int, length: int, start: int) -> tuple[slice, slice]:

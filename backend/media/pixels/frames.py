@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.media.pixels.batches import Check, map_items, require_pixels, seal, unchecked
+from backend.media.bands import bands
+from backend.media.pixels.batches import Check, copied, put, require_pixels, seal, unchecked
 from backend.media.pixels.color import channels_for, paint, widen
 from backend.sdk import UserError
 from backend.values import Color, Float32, Image
@@ -60,10 +61,10 @@ def plan_crop(
     return left, top, right, bottom
 
 
-def crop(image: Image, box: Box) -> Image:
+def crop(image: Image, box: Box, check: Check = unchecked) -> Image:
     """The pixels inside a box that lies in the picture."""
     left, top, right, bottom = box
-    return image.but(seal(image.pixels[:, top:bottom, left:right]))
+    return image.but(copied(check, image.pixels[:, top:bottom, left:right]))
 
 
 def pad(
@@ -88,16 +89,36 @@ def pad(
     require_pixels(width, height, image.count)
     if fill == "color":
         channels = channels_for(color, image.channels)
-        framed = np.empty((image.count, height, width, channels), np.float32)
-        framed[:] = paint(color, channels, image.space)
-        framed[:, top : top + image.height, left : left + image.width] = widen(
-            image.pixels, channels
-        )
-        framed.setflags(write=False)
-        return image.but(framed)
+        ground = paint(color, channels, image.space)
+        return image.but(framed(image.pixels, (width, height), (left, top), ground, check))
     rows = _source_index(image.height, top, bottom, fill)
     columns = _source_index(image.width, left, right, fill)
-    return image.but(map_items(check, lambda one: one[rows][:, columns], image.pixels))
+    result = np.empty((image.count, height, width, image.channels), np.float32)
+    for place, one in zip(result, image.pixels, strict=True):
+        for part in bands(height, width * image.channels):
+            check()
+            place[part] = one[rows[part]][:, columns]
+    return image.but(seal(result))
+
+
+def framed(
+    pixels: Float32,
+    size: tuple[int, int],
+    corner: tuple[int, int],
+    ground: Float32,
+    check: Check,
+) -> Float32:
+    """Pictures ``[count, h, w, c]`` on larger ones of ``size`` (width, height) all of one pixel
+    ``ground`` ``[channels]``, with their top left corner at ``corner``."""
+    (width, height), (left, top) = size, corner
+    result = np.empty((len(pixels), height, width, len(ground)), np.float32)
+    for place, one in zip(result, pixels, strict=True):
+        put(check, place, ground)
+        area = place[top : top + one.shape[0], left : left + one.shape[1]]
+        for part in bands(len(one), area[:1].size):
+            check()
+            area[part] = widen(one[part], len(ground))
+    return seal(result)
 
 
 def padded_size(
@@ -135,9 +156,9 @@ _TURNS: Mapping[Turn, Callable[[Float32], Float32]] = {
 }
 
 
-def turn(image: Image, how: Turn) -> Image:
+def turn(image: Image, how: Turn, check: Check = unchecked) -> Image:
     """Rotate by quarter turns or mirror."""
-    return image.but(seal(_TURNS[how](image.pixels)))
+    return image.but(copied(check, _TURNS[how](image.pixels)))
 
 
 def turned_size(width: int | None, height: int | None, how: str) -> tuple[int | None, int | None]:

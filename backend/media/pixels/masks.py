@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.media.bands import bands
 from backend.media.pixels.batches import (
     Check,
+    by_rows,
+    copied,
     map_items,
+    map_rows,
     require_pixels,
     require_size,
     seal,
@@ -45,7 +50,7 @@ def combine(first: Mask, second: Mask, how: How, check: Check = unchecked) -> Ma
     count = shared_count(mask=first.count, other=second.count)
     require_pixels(first.width, first.height, count)
 
-    return Mask(map_items(check, _SETS[how], first.coverage, second.coverage))
+    return Mask(map_rows(check, _SETS[how], first.coverage, second.coverage))
 
 
 _SETS: Mapping[How, Callable[[Float32, Float32], Float32]] = {
@@ -66,7 +71,9 @@ def grow(mask: Mask, radius: float, check: Check = unchecked) -> Mask:
     if abs(radius) < 1:
         return mask
     if radius < 0:
-        return Mask(seal(-map_items(check, lambda a: _dilate(a, -radius, check), -mask.coverage)))
+        outside = map_rows(check, np.negative, mask.coverage)
+        grown = map_items(check, lambda a: _dilate(a, -radius, check), outside)
+        return Mask(map_rows(check, np.negative, grown))
     return Mask(map_items(check, lambda a: _dilate(a, radius, check), mask.coverage))
 
 
@@ -80,18 +87,24 @@ def _dilate(values: Float32, radius: float, check: Check) -> Float32:
     reach = math.floor(radius)
     wide, half = values, 0
     for dy in range(reach, -1, -1):
-        check()
         wanted = math.floor(math.sqrt(radius * radius - dy * dy))
         while half < wanted:
             step = min(wanted - half, 2 * half + 1)
-            wide = _widen_rows(wide, step)
+            wide = by_rows(check, partial(_widen_rows, step=step), wide)
             half += step
         if dy == 0:
-            np.maximum(result, wide, out=result)
+            _raise(result, wide, check)
         elif dy < len(values):
-            np.maximum(result[dy:], wide[:-dy], out=result[dy:])
-            np.maximum(result[:-dy], wide[dy:], out=result[:-dy])
+            _raise(result[dy:], wide[:-dy], check)
+            _raise(result[:-dy], wide[dy:], check)
     return result
+
+
+def _raise(place: Float32, least: Float32, check: Check) -> None:
+    """Make the values of a place at least as large as others."""
+    for rows in bands(len(place), place[:1].size):
+        check()
+        np.maximum(place[rows], least[rows], out=place[rows])
 
 
 def _widen_rows(values: Float32, step: int) -> Float32:
@@ -103,9 +116,9 @@ def _widen_rows(values: Float32, step: int) -> Float32:
     return result
 
 
-def invert(mask: Mask) -> Mask:
+def invert(mask: Mask, check: Check = unchecked) -> Mask:
     """What is in goes out: ``1 - mask``."""
-    return Mask(seal(1 - mask.coverage))
+    return Mask(map_rows(check, lambda rows: 1 - rows, mask.coverage))
 
 
 def from_channel(image: Image, channel: Channel, check: Check = unchecked) -> Mask:
@@ -122,8 +135,8 @@ def from_channel(image: Image, channel: Channel, check: Check = unchecked) -> Ma
         return np.clip(value, 0, 1)
 
     if channel == "alpha" and not image.has_alpha:
-        return Mask(seal(np.ones(image.pixels.shape[:3], np.float32)))
-    return Mask(map_items(check, one, image.pixels))
+        return Mask(copied(check, np.broadcast_to(np.float32(1), image.pixels.shape[:3])))
+    return Mask(map_rows(check, one, image.pixels))
 
 
 def from_color(
@@ -143,12 +156,12 @@ def from_color(
         result: Float32 = near.astype(np.float32)
         return result if alpha is None else result * np.clip(alpha[..., 0], 0, 1)
 
-    return Mask(map_items(check, one, image.pixels))
+    return Mask(map_rows(check, one, image.pixels))
 
 
-def to_image(mask: Mask) -> Image:
+def to_image(mask: Mask, check: Check = unchecked) -> Image:
     """The mask as a grey picture: 0 black, 1 white."""
-    return Image(seal(mask.coverage[..., None]))
+    return Image(copied(check, mask.coverage[..., None]))
 
 
 def draw_shape(
@@ -173,18 +186,21 @@ def draw_shape(
     if shape == "rectangle":
         rows = _covered(size[1], np.array([top]), np.array([top + height]))
         columns = _covered(size[0], np.array([left]), np.array([left + width]))
-        total[0] = rows.T * columns
+        for part in bands(size[1], size[0]):
+            check()
+            total[0, part] = rows.T[part] * columns
         return Mask(seal(total))
     strip = max(1, _STRIP // size[0])
     for first in range(0, size[1], strip):
-        check()
         rows = total[0, first : first + strip]
         for subrow in range(_SUBROWS):
+            check()
             y = np.arange(first, first + len(rows), dtype=np.float64)
             y += (subrow + 0.5) / _SUBROWS
             starts, ends = _chords(y, left, top, width, height)
             rows += _covered(size[0], starts, ends) / np.float32(_SUBROWS)
-    return Mask(seal(np.minimum(total, 1)))
+        np.minimum(rows, 1, out=rows)
+    return Mask(seal(total))
 
 
 def _chords(y: Reals, left: float, top: float, width: float, height: float) -> tuple[Reals, Reals]:

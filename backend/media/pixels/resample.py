@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from backend.media.pixels.batches import Check, map_items, require_pixels, unchecked
-from backend.media.pixels.color import channels_for, in_space, paint, split, unpremultiply, widen
+from backend.media.bands import bands
+from backend.media.pixels.batches import Check, by_rows, map_items, require_pixels, unchecked
+from backend.media.pixels.color import (
+    channels_for,
+    in_space_by_rows,
+    paint,
+    premultiply,
+    split,
+    unpremultiply,
+)
+from backend.media.pixels.frames import framed
 from backend.sdk import UserError
 from backend.values import Color, Float32, Image
 
@@ -109,45 +118,68 @@ def resize(
     working = "linear" if linear else image.space
 
     def one(pixels: Float32) -> Float32:
-        inner = _resample_straight(in_space(pixels, image.space, working), fit, filter)
-        return in_space(inner, working, image.space)
+        light = in_space_by_rows(check, pixels, image.space, working)
+        inner = _resample_straight(light, fit, filter, check)
+        return in_space_by_rows(check, inner, working, image.space)
 
     pixels = map_items(check, one, image.pixels)
     if fit.inner == fit.size:
         return image.but(pixels)
     channels = channels_for(color, image.channels)
-    left, top = (fit.size[0] - fit.inner[0]) // 2, (fit.size[1] - fit.inner[1]) // 2
-    framed = np.empty((image.count, fit.size[1], fit.size[0], channels), np.float32)
-    framed[:] = paint(color, channels, image.space)
-    area = framed[:, top : top + fit.inner[1], left : left + fit.inner[0]]
-    area[:] = widen(pixels, channels)
-    framed.setflags(write=False)
-    return image.but(framed)
+    corner = (fit.size[0] - fit.inner[0]) // 2, (fit.size[1] - fit.inner[1]) // 2
+    ground = paint(color, channels, image.space)
+    return image.but(framed(pixels, fit.size, corner, ground, check))
 
 
-def _resample_straight(pixels: Float32, fit: Fit, filter: Filter) -> Float32:
+def _resample_straight(pixels: Float32, fit: Fit, filter: Filter, check: Check) -> Float32:
     """Resample ``[h, w, c]``, colours weighted by alpha so that hidden ones do not bleed."""
     colors, alpha = split(pixels)
-    if alpha is None or filter == "nearest" or bool(np.all(alpha == 1)):
-        resampled = _resample(colors, fit, filter)
-        return resampled if alpha is None else _join(resampled, _resample(alpha, fit, filter))
-    premultiplied = _resample(np.concatenate([colors * alpha, alpha], axis=-1), fit, filter)
-    hazy = premultiplied[..., 3:]
-    straight = unpremultiply(premultiplied[..., :3], hazy)
+    if alpha is None or filter == "nearest" or _is_opaque(alpha, check):
+        resampled = _resample(colors, fit, filter, check)
+        if alpha is None:
+            return resampled
+        return _join(resampled, _resample(alpha, fit, filter, check))
     # Where little alpha is left, the lobes of a filter can divide to any colour; hold those in
     # the range of the colours that were visible.
-    seen = colors[alpha[..., 0] > 0]
-    if len(seen):
-        held = np.clip(straight, seen.min(axis=0), seen.max(axis=0))
-        straight = np.where(hazy < 1, held, straight)
-    return _join(straight, np.clip(hazy, 0, 1))
+    least, most = _seen(colors, alpha, check)
+
+    def straight(mixed: Float32) -> Float32:
+        hazy = mixed[..., 3:]
+        colors = unpremultiply(mixed[..., :3], hazy)
+        held = np.where(hazy < 1, np.clip(colors, least, most), colors)
+        return _join(held, np.clip(hazy, 0, 1))
+
+    mixed = _resample(by_rows(check, premultiply, pixels), fit, filter, check)
+    return by_rows(check, straight, mixed)
+
+
+def _is_opaque(alpha: Float32, check: Check) -> bool:
+    for rows in bands(len(alpha), alpha[:1].size):
+        check()
+        if not np.all(alpha[rows] == 1):
+            return False
+    return True
+
+
+def _seen(colors: Float32, alpha: Float32, check: Check) -> tuple[Float32, Float32]:
+    """The least and the most of each channel where a picture is not fully clear."""
+    found = []
+    for rows in bands(len(colors), colors[:1].size):
+        check()
+        part = colors[rows][alpha[rows][..., 0] > 0]
+        if len(part):
+            found.append((part.min(axis=0), part.max(axis=0)))
+    if not found:
+        return np.full(1, -np.inf, np.float32), np.full(1, np.inf, np.float32)
+    least, most = zip(*found, strict=True)
+    return np.min(least, axis=0), np.max(most, axis=0)
 
 
 def _join(colors: Float32, alpha: Float32) -> Float32:
     return np.concatenate([colors, alpha], axis=-1)
 
 
-def _resample(pixels: Float32, fit: Fit, filter: Filter) -> Float32:
+def _resample(pixels: Float32, fit: Fit, filter: Filter, check: Check) -> Float32:
     """Resample the channels of ``[h, w, c]`` by themselves, in float32."""
     from PIL import Image as Pillow
 
@@ -163,8 +195,36 @@ def _resample(pixels: Float32, fit: Fit, filter: Filter) -> Float32:
     }[filter]
     result = np.empty((fit.inner[1], fit.inner[0], channels), np.float32)
     for channel in range(channels):
-        plane = Pillow.fromarray(np.ascontiguousarray(pixels[..., channel]))
-        result[..., channel] = np.asarray(plane.resize(fit.inner, kernel, box=fit.box))
+        check()
+        result[..., channel] = _plane(pixels[..., channel], fit, kernel, check)
+    return result
+
+
+def _plane(plane: Float32, fit: Fit, kernel: Any, check: Check) -> Float32:
+    """One channel: its rows, then the columns of what comes of them.
+
+    Pillow by itself takes the order that is less work, and the last bit depends on it.
+    """
+    from PIL import Image as Pillow
+
+    (width, height), (left, top, right, bottom) = fit.inner, fit.box
+
+    def part(
+        values: Float32, size: tuple[int, int], box: tuple[float, float, float, float]
+    ) -> Float32:
+        whole = Pillow.fromarray(np.ascontiguousarray(values))
+        return np.asarray(whole.resize(size, kernel, box=box))
+
+    wide = np.empty((len(plane), width), np.float32)
+    for rows in bands(len(plane), max(width, plane.shape[1])):
+        check()
+        count = rows.stop - rows.start
+        wide[rows] = part(plane[rows], (width, count), (left, 0, right, count))
+    result = np.empty((height, width), np.float32)
+    for columns in bands(width, max(height, len(plane))):
+        check()
+        count = columns.stop - columns.start
+        result[:, columns] = part(wide[:, columns], (count, height), (0, top, count, bottom))
     return result
 
 

@@ -6,14 +6,15 @@ import math
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from backend.media.pixels.batches import Check, require_pixels, seal, unchecked
+from backend.media.pixels.batches import Check, by_rows, put, require_pixels, seal, unchecked
 from backend.media.pixels.color import channels_for, in_space, paint, split, widen
 from backend.media.pixels.composite import over
 from backend.sdk import UserError
-from backend.values import Color, Float32, Image
+from backend.values import Color, ColorSpace, Float32, Image
 
 _SPELLINGS = {
     "\u00d7": "x",
@@ -101,15 +102,14 @@ def make_sheet(
     channels = sheet_channels([image.channels for image in images], background)
     whole = np.empty((1, sheet.height, sheet.width, channels), np.float32)
     canvas = whole[0]
-    canvas[:] = paint(background, channels, space)
+    put(check, canvas, paint(background, channels, space))
     pictures = ((image, one) for image in images for one in image.pixels)
     for index, (image, pixels) in enumerate(pictures):
         check()
         left, top = sheet.corner(index)
         x, y = left + (largest[0] - image.width) // 2, top + (largest[1] - image.height) // 2
-        _lay(
-            canvas[y : y + image.height, x : x + image.width], in_space(pixels, image.space, space)
-        )
+        area = canvas[y : y + image.height, x : x + image.width]
+        area[:] = by_rows(check, partial(_laid, image.space, space), pixels, area)
         if labels:
             area = canvas[top + largest[1] :, left : left + largest[0]][: sheet.band]
             ink = paint(_contrast(background), channels, space)[: min(channels, 3)]
@@ -141,10 +141,10 @@ def spelled(text: str, has: Callable[[str], bool]) -> str:
     return "".join(found[char] for char in text)
 
 
-def _lay(area: Float32, pixels: Float32) -> None:
-    colors, alpha = split(pixels)
+def _laid(given: ColorSpace, wanted: ColorSpace, pixels: Float32, area: Float32) -> Float32:
+    colors, alpha = split(in_space(pixels, given, wanted))
     covered = np.ones((*pixels.shape[:2], 1), np.float32) if alpha is None else np.clip(alpha, 0, 1)
-    area[:] = over(widen(colors, min(area.shape[-1], 3)), covered, area, "normal")
+    return over(widen(colors, min(area.shape[-1], 3)), covered, area, "normal")
 
 
 def _contrast(background: Color) -> Color:

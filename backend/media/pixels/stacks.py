@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from backend.media.pixels.batches import Check, require_pixels, require_size, seal, unchecked
+from backend.media.pixels.batches import (
+    Check,
+    by_rows,
+    copied,
+    require_pixels,
+    require_size,
+    seal,
+    unchecked,
+)
 from backend.media.pixels.color import in_space, widen
 from backend.sdk import UserError
-from backend.values import Image
+from backend.values import ColorSpace, Float32, Image
 
 
 def stack(images: Sequence[Image], check: Check = unchecked) -> Image:
@@ -27,18 +36,19 @@ def stack(images: Sequence[Image], check: Check = unchecked) -> Image:
     require_pixels(images[0].width, images[0].height, count)
     channels = max(image.channels for image in images)
     result = np.empty((count, images[0].height, images[0].width, channels), np.float32)
-    at = 0
-    for image in images:
-        check()
-        pixels = in_space(image.pixels, image.space, images[0].space)
-        result[at : at + image.count] = widen(pixels, channels)
-        at += image.count
+    pictures = ((image.space, one) for image in images for one in image.pixels)
+    for place, (space, one) in zip(result, pictures, strict=True):
+        place[:] = by_rows(check, partial(_alike, space, images[0].space, channels), one)
     return images[0].but(seal(result))
 
 
-def unstack(image: Image) -> list[Image]:
+def _alike(given: ColorSpace, wanted: ColorSpace, channels: int, pixels: Float32) -> Float32:
+    return widen(in_space(pixels, given, wanted), channels)
+
+
+def unstack(image: Image, check: Check = unchecked) -> list[Image]:
     """The pictures of a batch as images of their own."""
-    return [image.but(seal(image.pixels[i : i + 1])) for i in range(image.count)]
+    return [image.but(copied(check, image.pixels[i : i + 1])) for i in range(image.count)]
 
 
 def taken_range(count: int, first: int, number: int) -> tuple[int, int]:
@@ -59,11 +69,11 @@ def taken_range(count: int, first: int, number: int) -> tuple[int, int]:
     return start, end
 
 
-def take(image: Image, first: int, number: int) -> Image:
+def take(image: Image, first: int, number: int, check: Check = unchecked) -> Image:
     """Some pictures of a batch, as ``taken_range`` counts them.
 
     Raises:
         UserError: the batch does not hold them.
     """
     start, end = taken_range(image.count, first, number)
-    return image.but(seal(image.pixels[start:end]))
+    return image.but(copied(check, image.pixels[start:end]))

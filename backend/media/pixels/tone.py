@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.media.pixels.batches import Check, map_items, seal, unchecked
+from backend.media.pixels.batches import Check, map_rows, unchecked
 from backend.media.pixels.color import LUMA, luminance, split, transform, weigh, with_alpha
 from backend.sdk import UserError
 from backend.values import Float32, Image
@@ -116,7 +116,7 @@ def grayscale(image: Image, method: GreyMethod = "luminance", check: Check = unc
         grey = luminance(colors, image.space) if method == "luminance" else weigh(colors, LUMA)
         return grey[..., None] if alpha is None else with_alpha(grey[..., None], alpha[..., 0])
 
-    return image.but(map_items(check, one, image.pixels))
+    return image.but(map_rows(check, one, image.pixels))
 
 
 def grey_channels(channels: int) -> int:
@@ -124,12 +124,9 @@ def grey_channels(channels: int) -> int:
     return 4 if channels == 4 else 1
 
 
-def negative(image: Image) -> Image:
+def negative(image: Image, check: Check = unchecked) -> Image:
     """The colours inverted, ``1 - x``."""
-    pixels = 1 - image.pixels
-    if image.has_alpha:
-        pixels[..., 3] = image.pixels[..., 3]
-    return image.but(seal(pixels))
+    return _on_colors(image, lambda colors: 1 - colors, check)
 
 
 def _on_colors(image: Image, work: Callable[[Float32], Float32], check: Check) -> Image:
@@ -138,4 +135,4 @@ def _on_colors(image: Image, work: Callable[[Float32], Float32], check: Check) -
         done = work(colors)
         return done if alpha is None else with_alpha(done, alpha[..., 0])
 
-    return image.but(map_items(check, one, image.pixels))
+    return image.but(map_rows(check, one, image.pixels))

@@ -72,6 +72,15 @@ def check_lora(path: Path, family: str, on_text: bool) -> None:
         )
 
 
+def unused(path: Path) -> str:
+    """A sentence on what of an adapter file has no effect, or "" if there is no such thing.
+
+    Raises:
+        CatalogError: it is no sound safetensors file.
+    """
+    return parse(read_header(path).tensors).unused
+
+
 def _check_family(path: Path, family: str) -> None:
     from backend.catalog.identify import identify_file, shipped_knowledge
 

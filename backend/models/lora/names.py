@@ -69,6 +69,10 @@ _WHOLE: Mapping[str, tuple[frozenset[str], ...]] = MappingProxyType(
 """By form: the factors that a module must have."""
 
 
+_SHOWN, _LONGEST = 3, 100
+"""Unknown names that are told, and characters of each; a stranger made them up."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """What a file holds for one module: its form and the names of its tensors by their role. One
@@ -101,6 +105,20 @@ class Parsed:
                 return next(title for sign, title in FORMS.items() if sign in found[0])
         return ""
 
+    @property
+    def unused(self) -> str:
+        """A sentence on the tensors that have no effect, or "" if all have."""
+        if not self.others:
+            return ""
+        count = len(self.others)
+        more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
+        shown = ", ".join(name[:_LONGEST] for name in self.others[:_SHOWN])
+        have = "tensors of this file have" if count > 1 else "tensor of this file has"
+        return (
+            f"{count} {have} no effect, since no known adapter has such names: {shown}{more}. "
+            "All else is laid on."
+        )
+
 
 def parse(names: Iterable[str]) -> Parsed:
     """Sort the tensor names of an adapter file into entries by module."""
@@ -123,6 +141,8 @@ def parse(names: Iterable[str]) -> Parsed:
             entries.append(Entry(part, module, kind, MappingProxyType(found)))
         elif kind:
             torn.append(base)
+        else:  # an alpha of nothing
+            others += found.values()
     return Parsed(tuple(entries), tuple(torn), tuple(others))
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 from torch.nn import Module
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
-from torch.utils.hooks import RemovableHandle
+
+
+class Handle(Protocol):
+    """Something to take back."""
+
+    def remove(self) -> None:
+        """Take it back."""
 
 
 class _Watch(TorchFunctionMode):
@@ -18,6 +24,23 @@ class _Watch(TorchFunctionMode):
     def __init__(self, answer: Callable[..., Tensor]) -> None:
         super().__init__()
         self._answer = answer
+        self._inside = 0
+
+    def enter(self, *_: Any) -> None:
+        """Begin to answer; a hook."""
+        self.__enter__()  # type: ignore[no-untyped-call]  # torch has no types here
+        self._inside += 1
+
+    def leave(self, *_: Any) -> None:
+        """End it, where it was begun; a hook."""
+        if self._inside:
+            self._inside -= 1
+            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+
+    def remove(self) -> None:
+        """End it after a cancel, which is no ``Exception``: torch calls no hook then."""
+        while self._inside:
+            self.leave()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is scaled_dot_product_attention:
@@ -25,22 +48,14 @@ class _Watch(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def capture(
-    module: Module, answer: Callable[..., Tensor]
-) -> tuple[RemovableHandle, RemovableHandle]:
+def capture(module: Module, answer: Callable[..., Tensor]) -> tuple[Handle, ...]:
     """Have ``answer`` stand for torch's attention inside a module's call, on the calling thread.
 
-    Both handles are to be removed. The mode is left also where the call raises.
+    All handles are to be removed. The mode is left also where the call raises.
     """
-    watch: Any = _Watch(answer)  # torch leaves its entering and leaving without types
-
-    def enter(*_: Any) -> None:
-        watch.__enter__()
-
-    def leave(*_: Any) -> None:
-        watch.__exit__(None, None, None)
-
+    watch = _Watch(answer)
     return (
-        module.register_forward_pre_hook(enter),
-        module.register_forward_hook(leave, always_call=True),
+        module.register_forward_pre_hook(watch.enter),
+        module.register_forward_hook(watch.leave, always_call=True),
+        watch,
     )

@@ -148,10 +148,11 @@ def test_what_cannot_be_a_video_leaves_nothing(
     assert (files(spool), spool.nbytes) == ([], 0)
 
 
-def test_the_check_is_asked_before_each_batch(spool: Spool) -> None:
+def test_the_check_is_asked_before_each_frame(spool: Spool) -> None:
     asked = []
-    spool.video([picture(), picture()], 24, check=lambda: asked.append(1))
-    assert len(asked) == 2
+    batch = Image(np.zeros((3, 2, 2, 3), np.float32))
+    spool.video([batch, batch], 24, check=lambda: asked.append(1))
+    assert len(asked) == 6
 
 
 def test_a_cache_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:

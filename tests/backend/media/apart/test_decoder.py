@@ -45,6 +45,17 @@ def test_a_picture_comes_as_it_does_in_this_process(decoder, tmp_path, name):
     assert not apart.pixels.flags.writeable
 
 
+def test_a_thumbnail_is_the_mean_of_the_picture(decoder, tmp_path):
+    path = save(tmp_path / "a.png", size=(1280, 640))
+    thumbnail = decoder.thumbnail(path)
+    (whole,) = read_image(path)
+    assert thumbnail.pixels.shape == (1, 160, 320, 3)
+    means = whole.pixels.reshape(160, 4, 320, 4, 3).mean((1, 3))
+    assert np.allclose(thumbnail.pixels[0], means, atol=1e-5)
+    small = save(tmp_path / "b.png", size=(31, 17))
+    assert np.array_equal(decoder.thumbnail(small).pixels, read_image(small)[0].pixels)
+
+
 def test_a_sound_comes_as_it_does_in_this_process(decoder, tmp_path):
     samples = np.sin(np.arange(4410, dtype=np.float32) / 9)[None].repeat(2, 0)
     write_sound(tmp_path / "a.wav", Audio(samples, 44100))

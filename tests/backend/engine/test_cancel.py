@@ -1,0 +1,219 @@
+"""Where a cancel comes in the middle of something: of a network, of a file's content, of a digest,
+or of a step that has already saved something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backend.engine.cancel import Cancel
+from backend.engine.content import Contents
+from backend.engine.engine import Engine, make_store
+from backend.engine.events import SavedFile, StepDone
+from backend.engine.registry import NodeRegistry, scan_nodes
+from backend.media.grants import Grants
+from backend.media.outputs import OutputFolder
+from backend.media.spool import Spool
+from backend.sdk import Cancelled, Context, Image, node
+from backend.values import Weights
+from backend.values.wire import digest
+from tests.backend.engine.conftest import flow
+
+SAMPLING = {
+    "model": {"type": "load_model", "params": {"model": "primer"}},
+    "text": {
+        "type": "encode_text",
+        "version": 2,
+        "params": {"text": "a red circle"},
+        "inputs": {"text_encoder": "model.text_encoder"},
+    },
+    "empty": {
+        "type": "empty_latent",
+        "params": {"width": 64, "height": 64},
+        "inputs": {"model": "model.model"},
+    },
+    "sample": {
+        "type": "sample",
+        "params": {"steps": 3, "cfg": 1.0, "seed": 1},
+        "inputs": {
+            "model": "model.model",
+            "positive": "text.conditioning",
+            "latent": "empty.latent",
+        },
+    },
+}
+
+
+class AfterChecks(Cancel):
+    """Counts how often it is asked, and cancels at one of these times."""
+
+    def __init__(self, last: int = 0) -> None:
+        super().__init__()
+        self.last, self.asked = last, 0
+
+    def check(self) -> None:
+        self.asked += 1
+        if self.asked == self.last:
+            self()
+        super().check()
+
+
+class Networks:
+    """A store that knows what it gave."""
+
+    def __init__(self) -> None:
+        self.store = make_store("cpu")
+        self.given: list[Any] = []
+
+    def get(self, weights: Weights, device: str) -> Any:
+        self.given.append(self.store.get(weights, device))
+        return self.given[-1]
+
+    def clear(self) -> None:
+        self.store.clear()
+
+    def hooks(self) -> int:
+        """How many hooks lie on the networks."""
+        networks = [n for n in self.given if hasattr(n, "modules")]
+        assert networks
+        return sum(len(m._forward_pre_hooks) for n in networks for m in n.modules())
+
+
+@pytest.fixture(scope="module")
+def primer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Networks]]:
+    folder = tmp_path_factory.mktemp("primer")
+    networks = Networks()
+    engine = Engine(
+        scan_nodes(),
+        grants=Grants(folder, (folder,)),
+        output=OutputFolder(folder / "out"),
+        store=networks,
+        use_cache=False,
+        threads=1,
+    )
+    yield engine, networks
+    engine.close()
+
+
+def test_a_network_stops_between_its_blocks_and_is_as_before(
+    primer: tuple[Engine, Networks],
+) -> None:
+    engine, networks = primer
+    whole = AfterChecks()
+    first = engine.run(flow(SAMPLING), cancel=whole)
+    assert first.status == "done", first.failures
+    assert whole.asked > 3 * 8  # more than once a step: in its blocks
+    for last in (whole.asked // 3, whole.asked // 2, whole.asked - 8):
+        cancel = AfterChecks(last)
+        assert engine.run(flow(SAMPLING), cancel=cancel).status == "cancelled"
+        assert cancel.asked == last  # nobody asked again, and so nobody went on
+        assert networks.hooks() == 0
+    again = engine.run(flow(SAMPLING))
+    samples = [run.values["sample"]["latent"].samples for run in (first, again)]
+    assert np.array_equal(*samples)
+    assert networks.hooks() == 0
+
+
+def test_a_step_that_fails_in_a_network_leaves_no_stops_behind(
+    primer: tuple[Engine, Networks],
+) -> None:
+    class Broken(AfterChecks):
+        def check(self) -> None:
+            self.asked += 1
+            if networks.given and networks.hooks():
+                raise ValueError("odd thing")
+
+    engine, networks = primer
+    result = engine.run(flow(SAMPLING), cancel=Broken())
+    assert result.status == "failed"
+    assert networks.hooks() == 0
+
+
+def large() -> Image:
+    return Image(np.random.default_rng(0).random((1, 2000, 3000, 3), np.float32))
+
+
+@node(category="Test", effect=True, lane="file")
+def save_and_give(ctx: Context) -> Image:
+    """Save a file, then give something large."""
+    ctx.save("note", ".txt", lambda path, provenance: path.write_text("hello"))
+    return large()
+
+
+@node(category="Test", effect=True, lane="file")
+def show_and_give(ctx: Context) -> Image:
+    """Tell something, then give something large."""
+    ctx.note("here it comes")
+    return large()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    made = Engine(
+        NodeRegistry([save_and_give, show_and_give]),
+        grants=Grants(tmp_path, (tmp_path,)),
+        output=OutputFolder(tmp_path / "out"),
+        spool=Spool(tmp_path / "spool"),
+    )
+    yield made
+    made.close()
+
+
+def test_a_step_that_has_saved_its_file_is_remembered_although_cancelled(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """A file that was told must not be written again under another name."""
+    nodes = {"x": {"type": "save_and_give"}}
+    cancel, events = Cancel(), []
+
+    def listen(event: Any) -> None:
+        events.append(event)
+        if isinstance(event, SavedFile):
+            cancel()
+
+    result = engine.run(flow(nodes), on_event=listen, cancel=cancel)
+    assert [each.path for each in result.saved] == ["note.txt"]
+    assert any(isinstance(event, StepDone) for event in events)
+    again = engine.run(flow(nodes))
+    assert (again.status, again.saved) == ("done", ())
+    assert [each.path for each in again.kept] == ["note.txt"]
+    assert [path.name for path in (tmp_path / "out").glob("*.txt")] == ["note.txt"]
+
+
+def test_a_step_that_has_saved_nothing_ends_while_its_result_is_digested(engine: Engine) -> None:
+    nodes = {"x": {"type": "show_and_give"}}
+    whole = AfterChecks()
+    assert engine.run(flow(nodes), cancel=whole).status == "done"
+    engine.cache.clear()
+    cancel = AfterChecks(whole.asked)
+    result = engine.run(flow(nodes), cancel=cancel)
+    assert (result.status, result.values) == ("cancelled", {})
+
+
+def test_a_digest_stops_where_it_is_told_to_and_says_the_same() -> None:
+    asked: list[int] = []
+    said = digest(large(), lambda: asked.append(1))
+    assert said == digest(large())
+    assert len(asked) >= large().pixels.nbytes // 2**24
+    image = large()
+    with pytest.raises(Cancelled):
+        digest(image, AfterChecks(2).check)
+    assert digest(image) == said
+
+
+def test_the_content_of_a_large_file_stops_where_it_is_told_to(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    path = tmp_path / "folder" / "large.bin"
+    path.write_bytes(bytes(10 << 20))
+    for place in (path, path.parent):
+        counting = AfterChecks()
+        said = Contents().digest(place, counting.check)
+        assert counting.asked >= 10
+        cancel = AfterChecks(5)
+        with pytest.raises(Cancelled):
+            Contents().digest(place, cancel.check)
+        assert (cancel.asked, Contents().digest(place)) == (5, said)

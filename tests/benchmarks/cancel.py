@@ -1,0 +1,510 @@
+"""How soon a run ends after a cancel, at each place where work is done.
+
+Run it with ``python -m tests.benchmarks.cancel`` (``--quick`` for few tries, ``--only WORD``
+for the sites with that word in their name). A site is a workflow and the step of it that is to be
+cancelled. It runs once to its end, which tells how long the step takes; then again and again, each
+time cancelled from another thread at a moment drawn evenly from that length. Told is the time from
+the cancel until the run has ended, and beside it how long the whole step takes: what a cancel that
+is not heard would cost at most. A try whose step ended before its cancel came is made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import platform
+import random
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from backend.engine.cancel import Cancel
+from backend.engine.client import HostClient
+from backend.engine.engine import Engine
+from backend.engine.events import Event, StepDone, StepStarted
+from backend.engine.registry import scan_nodes
+from backend.engine.wire import RunJob, Setup
+from backend.graph.document import Workflow
+from backend.graph.format import dump, parse
+from backend.media.grants import Grants
+from backend.media.outputs import OutputFolder
+from backend.media.spool import Spool
+
+SEED = 20261121
+NODES = '''
+import numpy as np
+
+from backend.sdk import Context, Image, node
+
+
+@node(category="Benchmark")
+def big_picture(ctx: Context, width: int = 64, height: int = 64, count: int = 1) -> Image:
+    """Smooth colours with a little noise: neither quick nor slow to compress."""
+    rng = np.random.default_rng(width)
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    plane = (np.sin(rows / 97) + np.cos(columns / 61)) / 4 + 0.5
+    grain = rng.random((height, width, 3), np.float32) * np.float32(0.02)
+    return Image(np.broadcast_to(plane[None, ..., None] + grain, (count, height, width, 3)))
+'''
+TRIES = 20
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A name, the nodes of a workflow by the number of the try, and the step that is cancelled.
+
+    Where ``step`` is empty it is the run itself: the work is done before any step begins.
+    """
+
+    name: str
+    nodes: Callable[[int], Tree]
+    step: str
+    tries: int = TRIES
+
+
+class Runner(Protocol):
+    """Runs a workflow until it ends or is cancelled; how it ended."""
+
+    def __call__(self, nodes: Tree, on_event: Callable[[Event], None], cancel: Cancel) -> str: ...
+
+
+def workflow(nodes: Tree) -> Workflow:
+    """A document of nodes as they stand in a file."""
+    import json
+
+    return parse(json.dumps({"weft": 1, "nodes": nodes}), "the benchmark")
+
+
+def measure(run: Runner, site: Site, rng: random.Random, tries: int) -> None:
+    """Cancel a site at random moments, and print what came of it."""
+    fresh = itertools.count()
+    once(run, site, next(fresh), None)  # loads models, and remembers what lies before the step
+    whole = once(run, site, next(fresh), None).length
+    answers: list[float] = []
+    for _ in range(10 * tries):
+        if len(answers) == tries:
+            break
+        tried = once(run, site, next(fresh), rng.uniform(0, whole))
+        if tried.status == "cancelled":
+            answers.append(tried.answer)
+    answers.sort()
+    print(
+        f"{site.name:<44} {len(answers):>4} {ms(statistics.median(answers))} "
+        f"{ms(answers[min(len(answers) - 1, int(len(answers) * 0.99))])} {ms(answers[-1])} "
+        f"{ms(whole)}  {os.getloadavg()[0]:4.1f}",
+        flush=True,
+    )
+
+
+@dataclass(frozen=True)
+class Try:
+    """How a run ended, how long its step took, and the time from the cancel to the run's end."""
+
+    status: str
+    length: float
+    answer: float
+
+
+def once(run: Runner, site: Site, number: int, delay: float | None) -> Try:
+    """Run a site, with a cancel ``delay`` seconds after its step began, if at all."""
+    cancel, began, over = Cancel(), threading.Event(), threading.Event()
+    times: dict[str, float] = {}
+
+    def listen(event: Event) -> None:
+        if isinstance(event, StepStarted) and event.step == site.step:
+            times.setdefault("began", now())
+            began.set()
+        if isinstance(event, StepDone) and event.step == site.step:
+            times["ended"] = now()
+
+    def press() -> None:
+        began.wait()
+        if delay is not None and not over.wait(delay):
+            times["cancelled"] = now()
+            cancel()
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    if not site.step:
+        times["began"] = now()
+        began.set()
+    status = run(site.nodes(number), listen, cancel)
+    end = now()
+    over.set()
+    began.set()
+    thread.join()
+    if status not in ("done", "cancelled"):
+        raise RuntimeError(f"{site.name}: {status}")
+    length = times.get("ended", end) - times.get("began", end)
+    return Try(status, length, end - times.get("cancelled", end))
+
+
+def now() -> float:
+    """Seconds."""
+    return time.perf_counter()
+
+
+def ms(seconds: float) -> str:
+    """Milliseconds in a column."""
+    return f"{seconds * 1000:>9.1f}"
+
+
+@contextmanager
+def in_process(folder: Path) -> Iterator[Runner]:
+    """An engine with the nodes of Weft and one of our own."""
+    from backend.engine.registry import NodeRegistry
+
+    known, own = scan_nodes(), scan_nodes(folder / "nodes")
+    types = [r.type(name) for r in (known, own) for name in r.specs]
+    engine = Engine(
+        NodeRegistry(types),
+        grants=Grants(folder, (folder,)),
+        output=OutputFolder(folder / "out"),
+        spool=Spool(folder / "spool"),
+    )
+
+    def run(nodes: Tree, on_event: Callable[[Event], None], cancel: Cancel) -> str:
+        result = engine.run(workflow(nodes), on_event=on_event, cancel=cancel)
+        if result.status not in ("done", "cancelled"):
+            return f"{result.status} {result.failures} {result.diagnostics}"
+        return result.status
+
+    try:
+        yield run
+    finally:
+        engine.close()
+
+
+@contextmanager
+def by_a_client(folder: Path) -> Iterator[Runner]:
+    """A host process behind a client."""
+    setup = Setup(str(folder / "cache"), nodes=(str(folder / "nodes"),), disk=0)
+    ids = itertools.count()
+    with HostClient(setup) as client:
+
+        def run(nodes: Tree, on_event: Callable[[Event], None], cancel: Cancel) -> str:
+            text = dump(workflow(nodes))
+            job = RunJob(f"job {next(ids)}", text, str(folder), (), str(folder / "out"))
+            outcome = client.run(job, on_event, cancel)
+            if outcome.crash is not None:
+                return f"crashed {outcome.crash}"
+            return outcome.status
+
+        yield run
+
+
+def picture(width: int, height: int, count: int = 1) -> Tree:
+    """The node of a picture."""
+    return {"type": "big_picture", "params": {"width": width, "height": height, "count": count}}
+
+
+def primer(side: int, **more: Tree) -> Tree:
+    """Primer with a text and an empty latent."""
+    return {
+        "model": {"type": "load_model", "params": {"model": "primer"}},
+        "text": {
+            "type": "encode_text",
+            "version": 2,
+            "params": {"text": "a red circle"},
+            "inputs": {"text_encoder": "model.text_encoder"},
+        },
+        "empty": {
+            "type": "empty_latent",
+            "params": {"width": side, "height": side},
+            "inputs": {"model": "model.model"},
+        },
+        **more,
+    }
+
+
+def sampling(side: int, steps: int) -> Callable[[int], Tree]:
+    """Primer samples; each try has a seed of its own, so that nothing is remembered."""
+    inputs = {"model": "model.model", "positive": "text.conditioning", "latent": "empty.latent"}
+    return lambda i: primer(
+        side,
+        x={
+            "type": "sample",
+            "params": {"steps": steps, "cfg": 1.0, "seed": i},
+            "inputs": inputs,
+        },
+    )
+
+
+def long_text(i: int) -> Tree:
+    """A prompt of many chunks."""
+    part = "circle left of a blue square"
+    text = f"{i} " + " BREAK ".join(f"a (red:1.{k:02}) {part}" for k in range(30))
+    nodes = primer(64)
+    nodes["x"] = {**nodes.pop("text"), "params": {"text": text}}
+    del nodes["empty"]
+    return nodes
+
+
+def decoding(side: int, tile: int) -> Callable[[int], Tree]:
+    """Primer's VAE decodes a latent of one step, another at each try."""
+
+    def nodes(i: int) -> Tree:
+        made = primer(
+            side,
+            x={
+                "type": "vae_decode",
+                "version": 2,
+                "params": {"tile": tile, "overlap": 0},
+                "inputs": {"vae": "model.vae", "latent": "grow.latent"},
+            },
+            grow={
+                "type": "sample",
+                "params": {"steps": 1, "cfg": 1.0, "seed": i},
+                "inputs": {
+                    "model": "model.model",
+                    "positive": "text.conditioning",
+                    "latent": "empty.latent",
+                },
+            },
+        )
+        return made
+
+    return nodes
+
+
+def encoding(side: int, tile: int) -> Callable[[int], Tree]:
+    """Primer's VAE encodes a picture."""
+    return lambda i: {
+        "model": {"type": "load_model", "params": {"model": "primer"}},
+        "picture": picture(side, side),
+        "x": {
+            "type": "vae_encode",
+            "version": 2,
+            "params": {"tile": tile, "overlap": 0, "posterior": "sample", "seed": i},
+            "inputs": {"vae": "model.vae", "image": "picture.image"},
+        },
+    }
+
+
+def on_picture(kind: str, side: int, **params: Any) -> Callable[[int], Tree]:
+    """A node on a large picture; the side grows by the try, so that nothing is remembered."""
+    key = next((name for name, value in params.items() if callable(value)), "")
+
+    def nodes(i: int) -> Tree:
+        given = {**params, key: params[key](i)} if key else params
+        return {
+            "picture": picture(side, side),
+            "x": {"type": kind, "params": given, "inputs": {"image": "picture.image"}},
+        }
+
+    return nodes
+
+
+def loading(name: str, source: Path) -> Callable[[int], Tree]:
+    """A picture file is read, under another name at each try."""
+
+    def nodes(i: int) -> Tree:
+        link = source.with_name(f"{i}-{name}")
+        if not link.exists():
+            os.link(source, link)
+        return {"x": {"type": "load_image", "params": {"file": link.name}}}
+
+    return nodes
+
+
+def spooling(i: int) -> Tree:
+    """Frames go to the spool."""
+    return {
+        "picture": picture(512, 512, 60),
+        "x": {
+            "type": "images_to_video",
+            "params": {"rate": 10 + i},
+            "inputs": {"images": ["picture.image"]},
+        },
+    }
+
+
+def looping(i: int) -> Tree:
+    """A zone of many cheap steps."""
+    return {
+        "start": {"type": "number", "params": {"value": i}},
+        "x": {
+            "type": "repeat",
+            "params": {"times": 4000},
+            "inputs": {"carry": {"x": "start.number"}},
+            "body": {
+                "nodes": {
+                    "r": {
+                        "type": "round_number",
+                        "params": {"digits": 3},
+                        "inputs": {"number": "$.x"},
+                    },
+                },
+                "outputs": {"x": "r.number"},
+            },
+        },
+    }
+
+
+def mapping(i: int) -> Tree:
+    """A node on each item of a long list."""
+    return {
+        "row": {"type": "range", "params": {"count": 20_000, "start": i}},
+        "x": {"type": "round_number", "inputs": {"number": "row.numbers"}},
+    }
+
+
+def models(folder: Path) -> list[Site]:
+    """Sites of tiny models of other kinds, which are written first."""
+    from tests.backend.models.language import tiny_language
+    from tests.backend.models.pipelines.zoo import ZOO
+
+    ZOO["StableDiffusionXLPipeline"].write(folder / "whole")
+    (folder / "language").mkdir()
+    written = tiny_language.write(folder / "language", "llama")
+
+    def whole(i: int) -> Tree:
+        return {
+            "m": {"type": "load_pipeline", "params": {"model": "whole"}},
+            "x": {
+                "type": "pipeline_image",
+                "params": {
+                    "prompt": "a",
+                    "steps": 20,
+                    "width": 64,
+                    "height": 64,
+                    "seed": i,
+                },
+                "inputs": {"model": "m.model"},
+            },
+        }
+
+    def writing(i: int) -> Tree:
+        return {
+            "m": {
+                "type": "load_language_model",
+                "params": {"model": str(written.relative_to(folder))},
+            },
+            "x": {
+                "type": "generate_text",
+                "params": {"prompt": "a", "max_tokens": 400, "seed": i},
+                "inputs": {"model": "m.language_model"},
+            },
+        }
+
+    return [
+        Site("pipeline-backed, tiny SDXL 64 x 64", whole, "x"),
+        Site("language model, tiny, 400 tokens", writing, "x"),
+    ]
+
+
+def picture_files(folder: Path) -> Mapping[str, Path]:
+    """Large picture files of each kind."""
+    import numpy as np
+
+    from backend.media.images import ImageOptions, write_image
+    from backend.values import Image
+
+    rows, columns = np.mgrid[0:4000, 0:4000].astype(np.float32)
+    plane = (np.sin(rows / 97) + np.cos(columns / 61)) / 4 + 0.5
+    image = Image(np.repeat(plane[None, ..., None], 3, axis=3))
+    made = {}
+    for kind, depth in (("png", "8"), ("png", "16"), ("tiff", "16"), ("jpeg", "8")):
+        path = folder / f"source-{depth}.{kind}"
+        write_image(path, image, ImageOptions(kind, depth))  # type: ignore[arg-type]
+        made[f"{kind} {depth}"] = path
+    return made
+
+
+def large_file(folder: Path) -> Callable[[int], Tree]:
+    """A file of 4 GiB that a step names, which takes its content before it begins."""
+    path = folder / "large.png"
+    with path.open("wb") as file:
+        file.truncate(4 << 30)
+    return loading("large.png", path)
+
+
+def sites(folder: Path) -> list[Site]:
+    """All sites of one process."""
+    files = picture_files(folder)
+    side = 4000
+    saved = [
+        Site(f"write {form} {depth} bits, {side} x {side}",
+             on_picture("save_image", side, format=form, depth=depth, name=lambda i: f"p{i}"), "x")
+        for form, depth in (("png", "8"), ("png", "16"), ("tiff", "16"), ("jpeg", "8"))
+    ]  # fmt: skip
+    read = [
+        Site(f"read {name} bits, 4000 x 4000", loading(path.name, path), "x")
+        for name, path in files.items()
+    ]
+    return [
+        Site("sampling, Primer 64 x 64", sampling(64, 28), "x", 100),
+        Site("sampling, Primer 512 x 512", sampling(512, 10), "x", 100),
+        Site("sampling, Primer 1024 x 1024", sampling(1024, 4), "x"),
+        Site("text encoding, 30 chunks", long_text, "x"),
+        Site("VAE decode, whole, 512 x 512", decoding(512, 0), "x"),
+        Site("VAE decode, tiles of 256, 1024 x 1024", decoding(1024, 256), "x"),
+        Site("VAE encode, whole, 512 x 512", encoding(512, 0), "x"),
+        Site("VAE encode, tiles of 256, 1024 x 1024", encoding(1024, 256), "x"),
+        *models(folder),
+        *read,
+        *saved,
+        Site("write webp, 3000 x 3000",
+             on_picture("save_image", 3000, format="webp", name=lambda i: f"w{i}"), "x"),
+        Site("blur by 4, 4000 x 4000", on_picture("blur", side, radius=lambda i: 4 + i / 1e4), "x"),
+        Site("blur by 60, 4000 x 4000",
+             on_picture("blur", side, radius=lambda i: 60 + i / 1e4), "x"),
+        Site("resize to 5000 x 5000, lanczos",
+             on_picture("resize", side, width=5000, height=lambda i: 5000 + i, mode="stretch"),
+             "x"),
+        Site("resize in linear light, 4000 to 2000",
+             on_picture("resize", side, width=2000, height=lambda i: 2000 + i, mode="stretch",
+                        linear=True), "x"),
+        Site("levels, 4000 x 4000",
+             on_picture("levels", side, gamma=lambda i: 1.5 + i / 1e4), "x"),
+        Site("frames to the spool, 60 of 512 x 512", spooling, "x"),
+        Site("content of a file of 4 GiB", large_file(folder), ""),
+        Site("zone of 4000 turns", looping, "x"),
+        Site("list of 20 000 items", mapping, "x"),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few tries")
+    parser.add_argument("--only", default="", help="sites with this word in their name")
+    given = parser.parse_args()
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, seed {SEED}"
+    )
+    print(f"{'':<44} {'of':>4} {'median':>9} {'99th':>9} {'largest':>9} {'whole':>9}  load  (ms)")
+    rng = random.Random(SEED)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "nodes").mkdir()
+        (folder / "nodes" / "big_picture.py").write_text(NODES)
+
+        def each(run: Runner, found: list[Site]) -> None:
+            for site in found:
+                if given.only in site.name:
+                    measure(run, site, rng, 5 if given.quick else site.tries)
+
+        with in_process(folder) as run:
+            each(run, sites(folder))
+        with by_a_client(folder) as run:
+            each(run, [
+                Site("by a client: sampling, Primer 64 x 64", sampling(64, 28), "x", 100),
+                Site("by a client: sampling, Primer 512 x 512", sampling(512, 10), "x"),
+                Site("by a client: zone of 4000 turns", looping, "x"),
+                Site("by a client: blur by 4, 4000 x 4000",
+                     on_picture("blur", 4000, radius=lambda i: 4 + i / 1e4), "x"),
+            ])  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
