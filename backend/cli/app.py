@@ -16,7 +16,7 @@ from backend.cli.settings import app as settings_app
 
 app = typer.Typer(
     name="weft",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -62,6 +62,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     _version_wanted: Annotated[
         bool,
         typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
@@ -69,10 +70,32 @@ def root(
 ) -> None:
     """Run graphs of diffusion models from workflow files (NAME.weft.json).
 
+    Without a command it opens the studio.
+
     \b
     Example:
       weft run text-to-image
     """
+    if context.invoked_subcommand is None:
+        studio()
+
+
+@app.command()
+def studio(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Workflows, or pictures that carry one."),
+    ] = None,
+) -> None:
+    """Open the studio, the window in which graphs are built.
+
+    \b
+    Example:
+      weft studio portrait.weft.json
+    """
+    from backend.cli.studio import open_studio
+
+    raise typer.Exit(open_studio(files or ()))
 
 
 @new.callback()

@@ -125,7 +125,8 @@ def _cache(settings: Settings, redaction: Redaction) -> Any:
 
 def _queue(settings: Settings, redaction: Redaction) -> Any:
     from backend.engine.queue.errors import QueueError
-    from backend.engine.queue.store import FILE, Queue
+    from backend.engine.queue.place import FILE
+    from backend.engine.queue.store import Queue
     from backend.settings import data_folder
 
     place = data_folder(settings) / FILE

@@ -73,8 +73,7 @@ def clear(json: Json = False) -> None:
     """
     output = Output(json)
     with _opened() as cache:
-        held = cache.info()
-        cache.clear()
+        held = cache.clear()
     output.line(f"Removed {held.entries} results of {_size(held.nbytes)}.")
     output.record({"event": "cleared", "results": held.entries, "bytes": held.nbytes})
 

@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +19,7 @@ from backend.settings import (
     Settings,
     cache_folder,
     data_folder,
+    expanded,
     load,
     log_folder,
 )
@@ -164,14 +165,19 @@ def _folders() -> Iterator[Finding]:
     except SettingError as error:
         yield Finding("Folders", "settings", "cannot be used", str(error))
         settings = Settings()
-    for name, folder in (
-        ("outputs", Path(settings.folders.output).expanduser().absolute()),
-        ("cache", cache_folder(settings)),
-        ("data", data_folder(settings)),
-        ("logs", log_folder(settings)),
-        ("temporary files", Path(tempfile.gettempdir())),
-    ):
-        there = folder
+    places: dict[str, Callable[[], Path]] = {
+        "outputs": lambda: expanded(settings.folders.output).absolute(),
+        "cache": lambda: cache_folder(settings),
+        "data": lambda: data_folder(settings),
+        "logs": lambda: log_folder(settings),
+        "temporary files": lambda: Path(tempfile.gettempdir()),
+    }
+    for name, place in places.items():
+        try:
+            there = folder = place()
+        except (SettingError, OSError) as error:
+            yield Finding("Folders", name, "none", str(error))
+            continue
         while not there.exists() and there != there.parent:
             there = there.parent
         writable = there.is_dir() and os.access(there, os.W_OK)

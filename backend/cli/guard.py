@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend.cli.errors import CANCELLED, DONE, FAILED, Stop
+from backend.cli.errors import CANCELLED, DONE, FAILED, USAGE, Stop
 from backend.cli.signals import Interrupted, raise_interrupts
 from backend.cli.streams import Output, flushed, silence, soften, tell
 
@@ -39,13 +39,34 @@ def _run(arguments: Sequence[str]) -> int:
     from backend.cli.app import app
 
     try:
+        _refuse_no_place()
         app(args=list(arguments), prog_name="weft")
     except Stop as stop:
-        Output("--json" in arguments).stop(stop)
-        return stop.status
+        return _stopped(stop, arguments)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else DONE
+    except Exception as error:
+        from backend.settings import SettingError
+
+        if not isinstance(error, SettingError):
+            raise
+        return _stopped(Stop(str(error), USAGE), arguments)
     return DONE
+
+
+def _stopped(stop: Stop, arguments: Sequence[str]) -> int:
+    Output("--json" in arguments).stop(stop)
+    return stop.status
+
+
+def _refuse_no_place() -> None:
+    """Refuse to begin in a folder that has been removed: no relative path means anything there,
+    and some libraries end the process."""
+    try:
+        os.getcwd()
+    except OSError:
+        said = "The current folder is not there any more. Change to another, and try again."
+        raise Stop(said, USAGE) from None
 
 
 def _apology(error: Exception, log: Path | None) -> str:
@@ -64,4 +85,8 @@ def write_log(text: str) -> Path | None:
         settings = load().settings
     except SettingError:  # what is wrong with them may be the very thing that is to be logged
         settings = Settings()
-    return Log(log_folder(settings), settings.logs.size, settings.logs.keep).write(text)
+    try:
+        folder = log_folder(settings)
+    except SettingError:
+        return None
+    return Log(folder, settings.logs.size, settings.logs.keep).write(text)

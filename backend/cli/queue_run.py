@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ def add_flow(name: str, order: Order, allowed: Sequence[Path], *, json: bool) ->
     from backend.engine.lookup import HeaderLookup
     from backend.engine.queue.job import Draft
     from backend.engine.queue.submit import base_and_grants, checked, drafts
+    from backend.settings import expanded
 
     output = Output(json)
     flow = open_flow(name, allowed)
@@ -53,11 +55,11 @@ def add_flow(name: str, order: Order, allowed: Sequence[Path], *, json: bool) ->
         if node.partition("/")[0] not in workflow.graph.nodes:
             hint = near(node, workflow.graph.nodes)
             raise wrong_usage(f"--only {node}: the workflow has no node of this name.{hint}")
-    out = (order.out or Path(user_settings().folders.output)).expanduser()
+    out = expanded(order.out or user_settings().folders.output)
     check_output(out)
     base, grants = base_and_grants(flow.grants.base, flow.grants.roots)
     title = order.title or workflow.title or flow.path.name.removesuffix(SUFFIX)
-    draft = Draft("", base, str(out.absolute()), grants, {}, order.only, title, order.priority)
+    draft = Draft("", base, os.path.realpath(out), grants, {}, order.only, title, order.priority)
     with the_queue(output) as queue:
         workflow = checked(workflow, flow.registry, HeaderLookup(flow.grants), order.only)
         specs = flow.registry.specs

@@ -32,7 +32,8 @@ def the_queue(output: Output) -> Iterator[Queue]:
     """
     from backend.engine.queue.claims import reclaim
     from backend.engine.queue.errors import InvalidJob, QueueError, Refused
-    from backend.engine.queue.store import FILE, Queue
+    from backend.engine.queue.place import FILE
+    from backend.engine.queue.store import Queue
     from backend.settings import data_folder
 
     settings = user_settings()

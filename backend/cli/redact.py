@@ -26,7 +26,16 @@ _LINKS = (
     "The above exception was the direct cause of the following exception:",
 )
 _PLACE = re.compile(r'  File "([^"\n]{1,4096})", line (\d+)(?:, in ([\w<>.]+))?')
+_FATAL = re.compile(
+    "Fatal Python error: (Segmentation fault|Aborted|Bus error|Illegal instruction|"
+    "Floating-point exception)"
+)
+_THREAD = re.compile(r"((?:Current thread|Thread) 0x[0-9a-f]{1,16}) .*\(most recent call first\):")
+_STACK = re.compile(r'  File "([^"\n]{1,4096})", line (\d+) in ([\w<>.]+)')
+_MEMORY = re.compile(r"Most memory that was seen: \d+ MiB")
 _ERROR = re.compile(r"([A-Za-z_][\w.]{0,200})(: |$)")
+_WHOLE = (_HEAD, _FATAL, _MEMORY)
+"""Lines that Weft and Python write word by word."""
 _PATH = re.compile(r"""(?<![\w.~/\\<])(?:~?/|\\\\|[A-Za-z]:[\\/])[^\s'"][^'":;()\n]*""")
 """An absolute path. It may hold blanks, so that what follows it in a sentence goes with it."""
 _ELSEWHERE = "<elsewhere>"
@@ -55,7 +64,7 @@ class Redaction:
         if self.paths:
             return text
         text = _PATH.sub("<path>", text)
-        known = ((Path.home().name, "<user>"), (_user(), "<user>"), (platform.node(), "<machine>"))
+        known = ((_home(), "<user>"), (_user(), "<user>"), (platform.node(), "<machine>"))
         for name, shown in known:
             if len(name) > 2:
                 text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", shown, text)
@@ -64,11 +73,19 @@ class Redaction:
     def _kept(self, lines: list[str]) -> Iterator[str | None]:
         """Each line as it may be told, or ``None``."""
         inside = trusted = False  # in a traceback; in one that went through a known file
+        stack = False  # in what faulthandler wrote of one thread
         for line in lines:
-            place = _PLACE.fullmatch(line)
+            place, thread = _PLACE.fullmatch(line), _THREAD.fullmatch(line)
+            call = _STACK.fullmatch(line) if stack else None
+            stack = bool(thread or call)
             if line == _BEGIN:
                 inside, trusted = True, False
                 yield line
+            elif thread:
+                inside = False
+                yield f"{thread[1]} (most recent call first):"
+            elif call:
+                yield self._frame(call, _known(call[1]))
             elif inside and place:
                 where = _known(place[1])
                 trusted = trusted or where != _ELSEWHERE
@@ -77,7 +94,7 @@ class Redaction:
                 inside = False
                 error = _ERROR.match(line)
                 yield f"{error[1]} (message left out)" if error and trusted else None
-            elif line in _LINKS or _HEAD.fullmatch(line):
+            elif line in _LINKS or any(known.fullmatch(line) for known in _WHOLE):
                 inside = False
                 yield line
             else:
@@ -124,6 +141,13 @@ def _known(path: str) -> str:
         if found.startswith(home + os.sep) and os.path.isfile(found):
             return f"{name}/{Path(os.path.relpath(found, home)).as_posix()}"
     return _ELSEWHERE
+
+
+def _home() -> str:
+    try:
+        return Path.home().name
+    except RuntimeError:
+        return ""
 
 
 def _user() -> str:

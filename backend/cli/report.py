@@ -86,7 +86,8 @@ def summary(event: RunFinished) -> str:
         if number
     ]
     status = event.status.capitalize()
-    return f"{status} in {event.seconds:.1f} s: {', '.join(parts) or 'nothing to do'}."
+    nothing = "nothing to do" if event.status == "done" else "nothing was done"
+    return f"{status} in {event.seconds:.1f} s: {', '.join(parts) or nothing}."
 
 
 def texts(values: Mapping[str, Mapping[str, Any]], width: int = 0) -> Iterator[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def reproduce(
     Raises:
         Stop: it is no output of Weft, or cannot be made again.
     """
-    from backend.engine.reproduce import place_of
+    from backend.engine.reproduce import place_of, with_files
     from backend.sdk import UserError
 
     path = Path(name)
@@ -52,6 +53,9 @@ def reproduce(
     except UserError as error:
         raise Stop(str(error), INVALID, place=name) from None
     flow = open_flow(name, allowed)
+    base, specs = flow.grants.base, flow.registry.specs
+    roots = [root.absolute() for root in allowed]
+    flow = replace(flow, workflow=with_files(flow.workflow, specs, base, roots))
     output = Output(json)
     with tempfile.TemporaryDirectory(prefix="weft-") as temporary:
         root = out or Path(temporary)
@@ -136,7 +140,7 @@ def _told(
         if again is None:
             now = _environment()
             _show(output, differences({k: then.get(k) for k in now}, now))
-            raise Stop(f"{path} was not made again: {_missing(result)}", FAILED)
+            raise Stop(f"{path} was not made again: {_missing(result, then)}", FAILED)
         likeness = compare(path, again, decoder, lambda: None)
         _verdict(output, path, again if kept else None, likeness)
         _show(output, differences(then, read_provenance(again) or {}))
@@ -154,9 +158,10 @@ def _environment() -> dict[str, Any]:
     return {"versions": versions()}
 
 
-def _missing(result: RunResult) -> str:
+def _missing(result: RunResult, then: Mapping[str, Any]) -> str:
     if result.status == "failed":
-        return "a node failed."
+        hint = "If what it read lies in another folder, name that: --allow-read FOLDER."
+        return f"a node failed. {hint}" if then.get("files") else "a node failed."
     return "the node saved no file in that place. The nodes here may be others than those then."
 
 

@@ -59,10 +59,10 @@ class Wish:
     @classmethod
     def of(cls, settings: Settings, **asked: Any) -> Wish:
         """What the settings say, and beside it what is ``asked``."""
-        from backend.settings import cache_folder
+        from backend.settings import cache_folder, expanded
 
         return cls(
-            out=Path(settings.folders.output).expanduser(),
+            out=expanded(settings.folders.output),
             device=settings.run.device,
             threads=settings.run.threads,
             memory=settings.cache.memory,

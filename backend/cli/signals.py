@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end the command with status 130 whenever they come.
+"""Ctrl-C, SIGTERM and a terminal that is closed end the command with status 130 whenever they come.
 
 While a run goes on, the first asks it to stop and the second leaves at once. Before and after
 there is nothing to wait for.
@@ -6,6 +6,7 @@ there is nothing to wait for.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from types import FrameType
 
 from backend.cli.errors import CANCELLED
 
-STOPS = (signal.SIGINT, signal.SIGTERM)
+HANG_UP = getattr(signal, "SIGHUP", None)  # Windows has none
 
 
 class Interrupted(BaseException):
@@ -35,7 +36,7 @@ def leave_at(status: int) -> None:
     def handle(number: int, frame: FrameType | None) -> None:
         os._exit(status)
 
-    for number in STOPS:
+    for number in _stops():
         signal.signal(number, handle)
 
 
@@ -43,10 +44,10 @@ def raise_interrupts() -> None:
     """From now on raise ``Interrupted`` when a signal comes, and say so."""
 
     def handle(number: int, frame: FrameType | None) -> None:
-        os.write(2, b"\nCancelled.\n")
+        _say(b"\nCancelled.\n")
         raise Interrupted
 
-    for number in STOPS:
+    for number in _stops():
         signal.signal(number, handle)
 
 
@@ -61,16 +62,31 @@ def stopping(cancel: Callable[[], None]) -> Iterator[None]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal asked
+        if asked and number == HANG_UP:
+            return  # the shell and the system both send it, and nobody sits there to be impatient
         if asked:
             # Nothing may be waited for here: not threads, not exit handlers, not a model call.
             os._exit(CANCELLED)
         asked = True
-        os.write(2, b"\nCancelling; once more to leave at once.\n")
+        _say(b"\nCancelling; once more to leave at once.\n")
         cancel()
 
-    before = {number: signal.signal(number, handle) for number in STOPS}
+    before = {number: signal.signal(number, handle) for number in _stops()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _stops() -> list[signal.Signals]:
+    """What asks a command to end; not what ``nohup`` keeps from it."""
+    stops = [signal.SIGINT, signal.SIGTERM]
+    if HANG_UP is not None and signal.getsignal(HANG_UP) != signal.SIG_IGN:
+        stops.append(HANG_UP)
+    return stops
+
+
+def _say(text: bytes) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be the very thing that has gone
+        os.write(2, text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
@@ -29,6 +30,10 @@ class Cache(Memory, Protocol):
 
     def clear(self) -> None:
         """Drop everything."""
+
+    def settle(self, stop: Callable[[], bool]) -> None:
+        """Wait until what is to outlive the process does, but not much longer than it took to
+        compute what is not there yet, nor once ``stop`` says so."""
 
     def flush(self) -> None:
         """Wait until what is to outlive the process does."""
@@ -138,6 +143,9 @@ class MemoryCache:
             self._decisions[key] = names
             if len(self._decisions) > self._remembered:
                 self._decisions.popitem(last=False)
+
+    def settle(self, stop: Callable[[], bool]) -> None:
+        """Nothing: it ends with the process."""
 
     def flush(self) -> None:
         """Nothing here outlives the process."""

@@ -108,7 +108,7 @@ class Outside:
                 return json.dumps([[n, fields.get(n)] for n in fields_of(ref)])
             if kind == "model":
                 return self._model(ref)
-            return self.contents.digest(self.facilities.grants.read(ref))
+            return self.contents.digest(self.facilities.grants.read(ref), self.cancel.check)
         except (UserError, CatalogError):
             return None
 
@@ -116,7 +116,7 @@ class Outside:
         path = model_folder(self.facilities.grants, ref)
         folder = open_model(path)
         large = folder.nbytes > SMALL_MODEL
-        identity = folder.identity() if large else self.contents.digest(path)
+        identity = folder.identity() if large else self.contents.digest(path, self.cancel.check)
         if identity is not None:
             told = (content_hash(path) if large else "") or identity
             self._models[self.facilities.grants.portable(ref)] = told

@@ -101,6 +101,7 @@ class Engine:
         caps: Caps | None = None,
         embed: bool = True,
         ledger: Ledger | None = None,
+        pictures: bool = False,
     ) -> None:
         """Nothing heavy happens here.
 
@@ -120,6 +121,7 @@ class Engine:
                 that saves.
             ledger: Where the outputs of a job are noted, so that a second attempt at it does not
                 write them again.
+            pictures: Whether every step that gives a picture shows it.
         """
         self.registry = registry
         self.cache: Cache = cache if cache is not None else MemoryCache(DEFAULT_BUDGET)
@@ -129,7 +131,13 @@ class Engine:
         self._given_store = store
         self._contents = Contents()
         self._facilities = Facilities(
-            grants, output, device, lambda: self._store, spool or Spool(), ledger=ledger
+            grants,
+            output,
+            device,
+            lambda: self._store,
+            spool or Spool(),
+            ledger=ledger,
+            pictures=pictures,
         )
         self._checker = Checker(registry, HeaderLookup(grants), self.caps)
         self._embed = embed
@@ -279,6 +287,7 @@ class Engine:
             lanes=self._lanes,
             costs=self._costs,
             store=self.cache.put,
+            settle=self.cache.settle,
             caps=self.caps,
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -125,9 +127,7 @@ class Provenance:
                 }
             ),
         )
-        text = format.dump(clean)
-        home = str(Path.home())
-        return text.replace(home + os.sep, "~/") if len(home) > 1 else text
+        return _without_home(format.dump(clean))
 
     def _clean(self, graph: Graph) -> Graph:
         """A graph whose paths are relative or bare names; bodies from the inside out."""
@@ -205,6 +205,17 @@ def nearest_seed(frame: Frame, step: int) -> int | None:
         zone = at.zone
         at, step = (zone.around, zone.step) if zone is not None else (None, 0)
     return None
+
+
+def _without_home(text: str) -> str:
+    """A JSON text with ``~`` in place of the user's home folder."""
+    try:
+        home = json.dumps(str(Path.home()), ensure_ascii=False)[1:-1]
+    except RuntimeError:  # this user has none
+        return text
+    if len(home) < 2:
+        return text
+    return re.sub(re.escape(home) + r"(?![\w.-])", "~", text)
 
 
 def _absolute(value: str) -> bool:

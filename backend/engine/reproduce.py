@@ -5,12 +5,17 @@ What a file carries comes from a stranger: every field is looked at before it is
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from backend.graph.document import Graph, Node, Workflow
+from backend.graph.spec import NodeSpec
+from backend.media.grants import Grants
 from backend.media.metadata import read_provenance
 from backend.sdk import Saved, UserError
 
@@ -63,6 +68,49 @@ def place_of(provenance: Mapping[str, Any]) -> Place:
     if not all(type(count) is int for count in (*turns, *counts)):
         raise UserError("What the file says of the node that saved it is damaged.")
     return Place(node, tuple(turns), *counts)
+
+
+def with_files(
+    workflow: Workflow, specs: Mapping[str, NodeSpec], base: Path, roots: Sequence[Path]
+) -> Workflow:
+    """The workflow with the files and folders that it names, and that are not below ``base``, from
+    ``roots`` where one has them: a file carries its workflow away from the files that it read."""
+    places = [Grants(base, (base,))]
+    places += [Grants(root if root.is_dir() else root.parent, (root,)) for root in roots]
+
+    def node(given: Node) -> Node:
+        spec, params = specs.get(given.type), dict(given.params)
+        for param in spec.params if spec else ():
+            ref = params.get(param.name)
+            if param.kind in ("file", "folder") and isinstance(ref, str) and ref:
+                params[param.name] = _found(ref, places)
+        body = graph(given.body) if given.body is not None else None
+        return replace(given, params=MappingProxyType(params), body=body)
+
+    def graph(given: Graph) -> Graph:
+        nodes = {name: node(each) for name, each in given.nodes.items()}
+        return replace(given, nodes=MappingProxyType(nodes))
+
+    subgraphs = {n: replace(s, graph=graph(s.graph)) for n, s in workflow.subgraphs.items()}
+    return replace(workflow, graph=graph(workflow.graph), subgraphs=MappingProxyType(subgraphs))
+
+
+_DEEPEST = 64
+"""Parts of a path from its end that are looked for; a stranger may have written any number."""
+
+
+def _found(ref: str, places: Sequence[Grants]) -> str:
+    """A path as it is where the first place has it; else what another has by that name, or by the
+    end of it."""
+    with contextlib.suppress(UserError):
+        places[0].read(ref)
+        return ref
+    parts = ref.replace("\\", "/").split("/")
+    for place in places[1:]:
+        for start in range(max(0, len(parts) - _DEEPEST), len(parts)):
+            with contextlib.suppress(UserError):
+                return str(place.read("/".join(parts[start:])))
+    return ref
 
 
 def made_again(place: Place, root: Path, saved: Iterable[Saved]) -> Path | None:

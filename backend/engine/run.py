@@ -54,6 +54,7 @@ class Kit:
     lanes: Mapping[Lane, Workers]
     costs: dict[tuple[str, int], float]
     store: Callable[[str, str, Result], None]
+    settle: Callable[[Callable[[], bool]], None]
     caps: Caps
 
 
@@ -174,6 +175,8 @@ class Run:
             frame.seconds += result.seconds
             frame.spent += spent
             step = survey.program.units[i].step.id
+            if self.kit.facilities.pictures and result.preview:
+                self.on_event(Preview(step, result.preview, frame.turns))
             self.on_event(StepDone(step, False, spent, result.summary, frame.turns))
         for user in survey.program.users[i]:
             if survey.state[user] == WANT:
@@ -333,6 +336,8 @@ class Run:
     def _perform(self, task: Task, context: StepContext | None = None) -> tuple[Outcome, float]:
         context = context or self._announced(task)
         kind, desk = task.unit.spec.type, self.kit.desk
+        # A node may end the process: what was costly before it is on disk by then.
+        self.kit.settle(lambda: self.cancel.is_set)
         begin = time.perf_counter()
         outcome = perform(task, self.kit.node(kind), self.kit.shape(kind), context, desk.remembers)
         return outcome, time.perf_counter() - begin
@@ -368,7 +373,8 @@ class Run:
             self.kept += result.saved
             for each in result.saved:
                 self.on_event(KeptFile(step, each.path, each.hash, frame.turns))
-            if result.preview and survey.program.units[i].effect:
+            shows = survey.program.units[i].effect or self.kit.facilities.pictures
+            if result.preview and shows:
                 self.on_event(Preview(step, result.preview, frame.turns))
         summary = result.summary if result is not None else {}
         self.on_event(StepDone(step, True, 0.0, summary, frame.turns))

@@ -13,7 +13,6 @@ from backend.graph.diagnostics import Diagnostic, diagnose
 from backend.graph.document import Json
 from backend.graph.shape import named, short
 from backend.graph.spec import NodeSpec, Param
-from backend.values import Color
 
 RANDOM = "random"
 """A seed that is drawn when a job is submitted."""
@@ -95,6 +94,8 @@ def _limit(limit: float | None) -> str:
 
 
 def _color(text: str) -> str:
+    from backend.values import Color  # numpy comes with it, which no other parameter needs
+
     try:
         return Color.parse(text).hex()
     except ValueError:

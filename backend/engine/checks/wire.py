@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from backend.engine.wire import LENGTH
+from backend.engine.framing import LENGTH
 from backend.graph.diagnostics import Diagnostic
 from backend.graph.spec import NodeSpec, Param, Socket
 

@@ -30,6 +30,11 @@ _MOST_PENDING = 100_000
 _ASK_AGAIN = 1.0
 """Seconds for which what was not there is not looked for again: others may have put it."""
 
+_WORTH_WAITING = 1.0
+"""Seconds that writing may hold up a run, however little it took to compute what is written."""
+_LOOK_UP = 0.05
+"""Seconds between two looks at whether anybody still wants to wait."""
+
 T = TypeVar("T")
 
 
@@ -123,18 +128,18 @@ class DiskCache:
                 self._urgent = True
                 self._wake()
 
-    def clear(self) -> None:
-        """Drop everything, for all processes that share the folder.
+    def clear(self) -> Totals:
+        """Drop everything, for all processes that share the folder; what was there.
 
         Raises:
-            OSError, sqlite3.Error: it cannot be removed.
+            OSError: it cannot be removed.
         """
         self.flush()
         with self._lock:
             self._batch = Batch()
             self._close_reader()
             self._absent.clear()
-        self._writer.clear()
+        return self._writer.clear()
 
     def info(self) -> Totals:
         """How much lies there."""
@@ -167,6 +172,24 @@ class DiskCache:
         """Remember what a lazy node asked for, with the next costly result."""
         with self._lock:
             self._batch.decide(self._build + key, names, _MOST_PENDING)
+
+    def settle(self, stop: Callable[[], bool]) -> None:
+        """Wait until every costly result that was put is on disk, but no longer than these took to
+        compute (a second at least), nor once ``stop`` says so: what is run next may end the
+        process."""
+        if not (self._urgent or self._busy):
+            return
+        with self._lock:
+            waiting = (*self._batch.whole.values(), *self._under_way.whole.values())
+            if not waiting:
+                return
+            most = max(_WORTH_WAITING, sum(result.seconds for _, result in waiting))
+            end = time.monotonic() + most
+            while self._thread is not None and (self._urgent or self._busy) and not stop():
+                left = end - time.monotonic()
+                if left <= 0:
+                    return
+                self._ready.wait(min(left, _LOOK_UP))
 
     def flush(self) -> None:
         """Wait until every costly result that was put is on disk, or has failed to get there."""

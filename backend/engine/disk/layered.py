@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from backend.engine.cache import Cache, MemoryCache
@@ -81,6 +82,10 @@ class LayeredCache:
         """Remember what a lazy node asked for."""
         self.memory.decide(key, names)
         self.disk.decide(key, names)
+
+    def settle(self, stop: Callable[[], bool]) -> None:
+        """As ``DiskCache.settle``."""
+        self.disk.settle(stop)
 
     def flush(self) -> None:
         """Wait until what is to be kept is on disk."""

@@ -18,7 +18,7 @@ from backend.engine.disk.entry import (
     remove_entry,
     result_of,
 )
-from backend.engine.disk.index import Index, New
+from backend.engine.disk.index import Index, New, Totals
 from backend.media.journal import INTENT, clean
 
 REMEMBERED = 200_000
@@ -96,6 +96,23 @@ def put_aside(path: Path) -> None:
         os.replace(path, path.with_suffix(".broken"))
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def remove_all(folder: Path) -> Totals:
+    """Remove the files of all entries, without an index; what was there.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    entries = nbytes = 0
+    for _, name in sorted(_tokens(folder)):
+        path = folder / name
+        with contextlib.suppress(OSError):
+            size = path.stat().st_size
+            path.unlink()
+            entries += FILE.fullmatch(name) is not None
+            nbytes += size
+    return Totals(entries, nbytes=nbytes)
 
 
 def rebuild(folder: Path, index: Index) -> int:

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from backend.engine.disk.entry import Unkept, facts_of, remove_entry, result_of, write_entry
-from backend.engine.disk.index import Index, New, Newer, is_corrupt
-from backend.engine.disk.sweep import Verified, put_aside, rebuild, sweep, verify
+from backend.engine.disk.index import Index, New, Newer, Totals, is_corrupt
+from backend.engine.disk.sweep import Verified, put_aside, rebuild, remove_all, sweep, verify
 from backend.engine.disk.troubles import Troubles
 from backend.media.journal import Intent, new_token
 from backend.media.trees import sync_folder
@@ -119,22 +119,29 @@ class Writer:
                 self._troubles.cannot_write(error)
         return self._index is not before
 
-    def clear(self) -> None:
-        """Drop every entry, and an index that cannot be used.
+    def clear(self) -> Totals:
+        """Drop every entry, and an index that cannot be used; what was there.
 
         Raises:
-            OSError, sqlite3.Error: it cannot be removed.
+            OSError: it cannot be removed.
         """
         if not os.path.isdir(self._root):
-            return
+            return Totals()
         self.close()
         path = self._root / INDEX
         try:
-            index = Index(path, create=True)
-        except (Newer, sqlite3.Error):
+            held = self._clear_index(path)
+        except (Newer, sqlite3.Error):  # maybe the disk is so full that the index cannot be written
             put_aside(path)
-            index = Index(path, create=True)
+            held = remove_all(self._root)
+        path.with_suffix(".broken").unlink(missing_ok=True)
+        self.off = False
+        return held
+
+    def _clear_index(self, path: Path) -> Totals:
+        index = Index(path, create=True)
         try:
+            held = index.totals()
             with index.transaction():
                 gone = index.clear()
             for file in gone:
@@ -142,8 +149,7 @@ class Writer:
             sweep(self._root, index, self._budget)
         finally:
             index.close()
-        path.with_suffix(".broken").unlink(missing_ok=True)
-        self.off = False
+        return held
 
     def verify(self) -> Verified:
         """Read every entry; remove those that are damaged, and files that belong to none.

@@ -24,7 +24,6 @@ from backend.engine.queue.job import COLUMNS, MAX_PRIORITY, Draft, Ending, Job, 
 from backend.engine.seeds import put_seeds
 from backend.graph import format
 
-FILE = "queue.sqlite"
 _AT_ONCE = 200
 """Jobs that are cancelled in one transaction."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -103,9 +104,10 @@ def _seed_at(workflow: Workflow, specs: Mapping[str, NodeSpec], place: str) -> i
 
 
 def base_and_grants(base: Path, roots: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
-    """The workflow's folder and what may be read, as a job keeps them: absolute, each once."""
-    found = dict.fromkeys(str(root.absolute()) for root in roots)
-    return str(base.absolute()), tuple(found)
+    """The workflow's folder and what may be read, as a job keeps them: real paths, each once, so
+    that neither a folder on the way to one nor a link that is another later changes them."""
+    found = dict.fromkeys(os.path.realpath(root) for root in roots)
+    return os.path.realpath(base), tuple(found)
 
 
 def words_of(workflow: Workflow) -> str:

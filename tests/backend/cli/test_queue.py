@@ -175,11 +175,41 @@ def test_a_paused_queue_waits_and_another_program_lets_it_go_on(weft):
     }
 
 
+def test_a_job_does_not_need_the_folder_that_it_was_queued_from(weft):
+    flow = weft.flow(saving("kept"))
+    here = weft.folder / "here"
+    here.mkdir()
+    command = weft.command("queue", "add", f"../{flow.name}", "--out", "../output")
+    more = ["--allow-read", "../home"]
+    (weft.folder / "home").mkdir()
+    subprocess.run([*command, *more], cwd=here, env=weft.environment, check=True)
+    here.rmdir()
+    done = weft("queue", "run")
+    assert done.status == DONE, done.err
+    assert outputs(weft) == ["kept.png"]
+
+
 def test_ctrl_c_puts_the_running_job_back(weft):
     weft("queue", "add", "text-to-image")
     with weft.start("queue", "run", "--json", stdout=subprocess.PIPE) as running:
         assert json.loads(running.stdout.readline())["event"] == "job"
         running.send_signal(signal.SIGINT)
+    assert running.returncode == CANCELLED
+    (job,) = jobs(weft)
+    assert (job["state"], job["attempts"], job["crashes"]) == ("queued", 0, [])
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there are no signals here")
+def test_a_terminal_that_is_closed_puts_the_running_job_back(weft):
+    weft("queue", "add", "text-to-image")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with weft.start("queue", "run", "--json", **pipes) as running:
+        assert json.loads(running.stdout.readline())["event"] == "job"
+        running.send_signal(signal.SIGHUP)
+        while "Cancelling" not in running.stderr.readline():
+            pass
+        running.send_signal(signal.SIGHUP)  # the shell sends it, and so does the system
+        running.communicate()
     assert running.returncode == CANCELLED
     (job,) = jobs(weft)
     assert (job["state"], job["attempts"], job["crashes"]) == ("queued", 0, [])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import traceback
 
 import pytest
@@ -53,9 +55,29 @@ def test_a_traceback_keeps_its_places_and_loses_its_words():
     assert "KeyError" not in told  # raised where nothing but this file was on the way
 
 
+def test_the_stacks_of_a_crash_keep_their_places():
+    program = (
+        "import ctypes, faulthandler, json\nfaulthandler.enable()\n"
+        "json.loads('{}', object_hook=lambda _: ctypes.string_at(0))"
+    )
+    run = [sys.executable, "-c", program]
+    crash = subprocess.run(run, capture_output=True, encoding="utf-8", check=False).stderr
+    said = f"{SECRET}\nMost memory that was seen: 30 MiB\nLast output:\n{SECRET}\nStacks:\n"
+    told = Redaction().log(entry(said + crash))
+    assert SECRET not in told
+    assert "Most memory that was seen: 30 MiB\n" in told
+    assert "Fatal Python error: Segmentation fault" in told
+    assert "(most recent call first):" in told
+    assert '  File "<python>/ctypes/__init__.py", line ' in told
+    assert ", in string_at" in told
+    assert '  File "<elsewhere>", line ' in told
+
+
 WORDS = st.sampled_from(
     [SECRET, "\n", " ", "  ", "    ", "Traceback (most recent call last):", '  File "', '", line 3',
      ", in ", ": ", "Error", "weft run", "weft ", "== 2026-01-31T10:59:59+0100 4711", "'",
+     "Thread 0x00007f6ecb0136c0 (most recent call first):", "Current thread 0x1 [",
+     "] (most recent call first):", '" in ', "Fatal Python error: ", "Segmentation fault",
      "/home/a/", "During handling of the above exception, another exception occurred:"]
 )  # fmt: skip
 

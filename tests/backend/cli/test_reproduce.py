@@ -13,6 +13,7 @@ from backend.cli.reproduce import CLOSE, DIFFERENT
 from backend.media.images import ImageOptions, read_image, write_image
 from backend.media.metadata import read_provenance
 from backend.media.outputs import sidecar_of
+from backend.values import Image
 from tests.backend.cli.conftest import Done, Weft
 
 SAVE = {"type": "save_image", "inputs": {"image": "picture.image"}, "params": {"name": "x"}}
@@ -187,6 +188,21 @@ def test_a_file_that_is_another_now_is_told(weft, made):
     done = weft("reproduce", copy)
     assert done.status == DIFFERENT
     assert "file picture.file: blake3:" in done.out
+
+
+@pytest.mark.parametrize("grant", ["photos", "photos/in.png"])
+def test_what_was_read_is_found_in_a_granted_folder(weft, made, grant):
+    (weft.folder / "photos").mkdir()
+    photo = Image(np.full((1, 4, 6, 3), 0.25, np.float32))
+    write_image(weft.folder / "photos/in.png", photo, ImageOptions())
+    load = {"type": "load_image", "params": {"file": str(weft.folder / "photos/in.png")}}
+    (file,) = made({"picture": load, "save": SAVE}, flags=("--allow-read", "photos"))
+    done = weft("reproduce", file)
+    assert done.status == FAILED
+    assert "--allow-read FOLDER" in done.err
+    done = weft("reproduce", file, "--allow-read", grant)
+    assert done.status == DONE, done.err
+    assert "models and files are as they were" in done.out
 
 
 def test_a_carried_workflow_reads_no_more_than_one_in_a_file(weft, made, tmp_path_factory):

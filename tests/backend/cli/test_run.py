@@ -193,7 +193,7 @@ def slow_flow(weft):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", 1)])
 def test_a_signal_cancels_cleanly(weft, number):
     run = weft.start("run", slow_flow(weft), "--json", stdout=subprocess.PIPE)
     for line in run.stdout:
@@ -206,6 +206,23 @@ def test_a_signal_cancels_cleanly(weft, number):
     assert rest[-1]["event"] == "run_finished"
     assert rest[-1]["status"] == "cancelled"
     assert outputs(weft) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_nohup_keeps_a_run_going_when_its_terminal_is_closed(weft):
+    ignored = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
+    run = weft.start("run", slow_flow(weft), "--json", stdout=subprocess.PIPE, **ignored)
+    for line in run.stdout:
+        if json.loads(line)["event"] == "step_done":
+            break
+    run.send_signal(signal.SIGHUP)
+    for line in run.stdout:
+        if json.loads(line)["event"] == "step_done":
+            break
+    run.send_signal(signal.SIGTERM)
+    run.stdout.read()
+    run.stdout.close()
+    assert run.wait(60) == CANCELLED
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

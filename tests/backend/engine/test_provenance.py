@@ -6,6 +6,8 @@ import getpass
 import json
 from pathlib import Path
 
+import pytest
+
 from backend.catalog.index import Entry, Index
 from backend.catalog.shelf import content_hash
 from backend.catalog.walk import stamp_of
@@ -54,6 +56,7 @@ def test_no_absolute_path_user_or_machine_is_told(bench, tmp_path_factory):
         "link": {"type": "text", "params": {"text": str(elsewhere)}},
         "c": {"type": "read", "inputs": {"path": "link.text"}},
         "prose": {"type": "text", "params": {"text": f"look at {home} once"}},
+        "home": {"type": "text", "params": {"text": f"in {Path.home()}, of course"}},
         "w": {"type": "write", "inputs": {"text": "a.text"}},
     }
     engine = bench.new_engine(
@@ -68,11 +71,30 @@ def test_no_absolute_path_user_or_machine_is_told(bench, tmp_path_factory):
     assert document["b"].params["path"] == "mine.txt"
     assert document["link"].params["text"] == "mine.txt"
     everything = json.dumps(told)
-    for private in (str(bench.folder), str(elsewhere.parent), str(Path.home()) + "/"):
+    for private in (str(bench.folder), str(elsewhere.parent), f"{Path.home()}/", f"{Path.home()},"):
         assert private not in everything
     assert told["files"]["b.path"].startswith("blake3:")
     if len(getpass.getuser()) > 5:
         assert getpass.getuser() not in everything
+
+
+@pytest.mark.parametrize("home", ["/home/josé", '/home/a "b" c', "C:\\Users\\anna", "/h"])
+def test_the_home_folder_is_told_as_a_tilde_however_it_is_called(bench, monkeypatch, home):
+    monkeypatch.setattr(Path, "home", lambda: home)
+    text = {"type": "text", "params": {"text": f"{home} {home}/x {home}2"}}
+    bench.run({"a": text, "w": {"type": "write", "inputs": {"text": "a.text"}}})
+    document = parse(saved(bench)["workflow"], "provenance").graph.nodes
+    assert document["a"].params["text"] == f"~ ~/x {home}2"
+
+
+def test_a_user_without_a_home_folder_may_save(bench, monkeypatch):
+    def none() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", none)
+    text = {"type": "text", "params": {"text": "here"}}
+    result = bench.run({"a": text, "w": {"type": "write", "inputs": {"text": "a.text"}}})
+    assert result.status == "done"
 
 
 def test_names_of_files_use_node_seed_and_parameters(bench):

@@ -1,7 +1,8 @@
 """A program for ``test_trouble``: puts results under a limit that its first argument names.
 
-``python limited.py disk|user FOLDER``: ``disk`` lets no file grow above a few pages, as a full disk
-would; ``user`` gives up the rights of root. Prints the sentences that it was told.
+``python limited.py disk|user|clear FOLDER``: ``disk`` lets no file grow above a few pages, as a
+full disk would; ``user`` gives up the rights of root; ``clear`` empties the cache where not a byte
+can be written. Prints the sentences that it was told.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ def main(limit: str, folder: str) -> None:
     if limit == "user" and os.geteuid() == 0:
         os.setuid(65534)
     cache = DiskCache(Path(folder) / "results", 10**9, 0.5)
+    if limit == "clear":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        held = cache.clear()
+        cache.close()
+        print(json.dumps({"told": list(cache.troubles()), "held": [held.entries, held.nbytes]}))
+        return
     cache.put("big", "s", big)
     cache.flush()
     cache.put("small", "s", small)

@@ -92,6 +92,28 @@ def test_what_waits_to_be_written_can_be_had_already(opened, monkeypatch):
     assert other.get("b") is not None
 
 
+def test_a_disk_that_is_slow_holds_up_a_run_for_so_long_only(opened, monkeypatch):
+    cache, gate, entered = opened(), threading.Event(), threading.Event()
+
+    def never(batch):
+        entered.set()
+        gate.wait()
+        return False
+
+    monkeypatch.setattr(cache._writer, "write", never)
+    monkeypatch.setattr("backend.engine.disk.cache._WORTH_WAITING", 0.0)
+    cache.settle(lambda: False)  # nothing waits
+    cache.put("a", "s", result(seconds=3600.0))
+    entered.wait()
+    looks = iter([False, False, True])
+    cache.settle(lambda: next(looks))  # cancelled meanwhile
+    assert list(looks) == []
+    cache.put("a", "s", result(seconds=0.5))
+    cache._under_way.whole.clear()
+    cache.settle(lambda: False)  # longer than it took
+    gate.set()
+
+
 def test_a_file_is_plain_safetensors_named_by_its_digest(root, opened):
     cache = opened()
     cache.put("k", "s", make_result({"image": picture(0.75), "count": 3}, 1.0, True))

@@ -43,6 +43,17 @@ def test_a_damaged_file_is_forgotten_and_told_once(root, opened, place):
     assert opened().get("a") is not None
 
 
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_a_full_disk_can_be_emptied(root, opened):
+    keep(opened, "a", "b")
+    there = [(root / name).stat().st_size for name in entries(root)]
+    found = told(start("limited.py", "clear", root.parent))
+    assert found == {"told": [], "held": [2, sum(there)]}
+    assert [name for name in os.listdir(root) if name != "held"] == []
+    keep(opened, "a")
+    assert opened().get("a") is not None
+
+
 def test_a_missing_file_is_forgotten(root, opened):
     keep(opened, "a")
     (root / entries(root)[0]).unlink()
