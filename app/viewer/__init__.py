@@ -1,0 +1,1 @@
+"""The viewer: any value of a run, looked at closely."""
