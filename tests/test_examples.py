@@ -24,6 +24,9 @@ SIZES = {
     "loop": None,
 }
 
+NEEDS = {"real-model": "stabilityai/stable-diffusion-xl-base-1.0"}
+"""Those that need a model which does not come with Weft."""
+
 
 def run(name: str, folder: Path, *more: str) -> Path:
     done = subprocess.run(
@@ -50,7 +53,7 @@ def pixels(picture: Path) -> np.ndarray:
 def test_every_shipped_workflow_is_tried_here():
     assert {p.name.removesuffix(".weft.json") for p in (ROOT / "workflows").glob("*.json")} == set(
         SIZES
-    )
+    ) | set(NEEDS)
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -77,3 +80,22 @@ def test_in_painting_keeps_what_the_mask_leaves_out(tmp_path):
     before, after = sheet[:, :128], sheet[:, 136:]
     assert np.array_equal(before[:, :56], after[:, :56])
     assert np.abs(before[:, 72:] - after[:, 72:]).max() > 0.2
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_an_example_for_a_real_model_lacks_nothing_but_the_model(name, tmp_path):
+    file = ROOT / "workflows" / f"{name}.weft.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "backend.cli", "check", str(file)],
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    said = [line for line in (done.stdout + done.stderr).splitlines() if line[:1].strip()]
+    assert len(said) == 2, said  # the one error, and the count
+    assert f"There is no model {NEEDS[name]!r}" in said[0]
+    (need,) = load(file).models
+    assert (need.name, need.source) == (NEEDS[name], f"hf:{NEEDS[name]}")
+    assert need.size > 10**9

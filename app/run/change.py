@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
 from app.open_document import OpenDocument
 from app.run.room import EngineRoom
-from backend.engine.queue.errors import Refused
-from backend.engine.queue.store import Queue
 from backend.graph.document import Workflow
+
+if TYPE_CHECKING:
+    from backend.engine.queue.store import Queue
 
 REST = 300
 """Milliseconds without a change after which a run begins."""
@@ -97,5 +99,7 @@ class RunOnChange(QObject):
 
 
 def _cancel(number: int, queue: Queue) -> None:
+    from backend.engine.queue.errors import Refused
+
     with contextlib.suppress(Refused):  # it has ended meanwhile
         queue.cancel([number])

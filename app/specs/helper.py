@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from backend.engine.checks.client import PATIENCE, ChecksProcess, Gone
-from backend.engine.checks.patch import patch_between
 from backend.engine.checks.wire import (
     Begin,
     CheckDocument,
@@ -27,6 +25,9 @@ from backend.graph.diagnostics import Diagnostic
 from backend.graph.document import Workflow
 from backend.graph.facts import Facts
 from backend.graph.shape import Misfit
+
+if TYPE_CHECKING:  # loaded by the thread, when the window is seen
+    from backend.engine.checks.client import ChecksProcess
 
 TRIES = 2
 """How often a process may end over one document before that is left alone until it is edited."""
@@ -74,9 +75,14 @@ class Helper(QObject):
     """Why nothing is checked at present; empty when all is well again."""
 
     def __init__(
-        self, begin: Begin, patience: float = PATIENCE, parent: QObject | None = None
+        self,
+        begin: Begin,
+        patience: float | None = None,
+        parent: QObject | None = None,
+        *,
+        later: bool = False,
     ) -> None:
-        """The process starts at once, in a thread of its own.
+        """The process starts at once, in a thread of its own; or ``later``, with ``start``.
 
         Args:
             begin: Which node types there are.
@@ -96,7 +102,13 @@ class Helper(QObject):
         self._said = ""
         self._barren = 0  # processes in a row that ended before they had said what nodes there are
         self._thread = threading.Thread(target=self._work, name="weft-checks", daemon=True)
-        self._thread.start()
+        if not later:
+            self.start()
+
+    def start(self) -> None:
+        """Begin, where it has not."""
+        if self._thread.ident is None and not self._over:
+            self._thread.start()
 
     @property
     def pid(self) -> int | None:
@@ -154,9 +166,12 @@ class Helper(QObject):
             self._more.notify()
         if process is not None:
             process.end()
-        self._thread.join(10.0)
+        if self._thread.ident is not None:
+            self._thread.join(10.0)
 
     def _work(self) -> None:
+        from backend.engine.checks.client import Gone
+
         while True:
             with self._more:
                 self._more.wait_for(lambda: self._over or self._has_work())
@@ -185,8 +200,10 @@ class Helper(QObject):
         return self._anew or waiting or (self._process is None and self._barren < TRIES)
 
     def _start(self) -> None:
+        from backend.engine.checks.client import PATIENCE, ChecksProcess, Gone
+
         try:
-            process = ChecksProcess(self._begin, self._patience)
+            process = ChecksProcess(self._begin, self._patience or PATIENCE)
         except Gone as gone:
             self._barren += 1
             if self._barren >= TRIES:
@@ -221,6 +238,9 @@ class Helper(QObject):
             self.counted.emit(*count, answer)
 
     def _check(self, process: ChecksProcess, document: str, wish: _Wish) -> None:
+        from backend.engine.checks.client import Gone
+        from backend.engine.checks.patch import patch_between
+
         before = self._sent.get(document)
         try:
             patch = patch_between(before, wish.workflow)

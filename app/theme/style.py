@@ -41,6 +41,7 @@ QPushButton[kind="primary"]:disabled { background: $selection; color: $weak; bor
 QPushButton[kind="ghost"] { background: transparent; border: 1px solid transparent; color: $text; }
 QPushButton[kind="ghost"]:hover { background: $hover; }
 QPushButton[kind="danger"] { background: $dangerfill; color: $danger; border: 1px solid $danger; }
+QPushButton[kind="danger"]:disabled { background: $panel; color: $faint; border-color: $line; }
 QPushButton:focus, QToolButton:focus { border: 2px solid $focus; }
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: 6px;
   padding: 3px; min-width: 16px; min-height: 16px; }
@@ -55,7 +56,7 @@ QLineEdit:hover, QComboBox:hover, QPlainTextEdit:hover { border-color: $linestro
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus,
   QComboBox:focus { border: 2px solid $focus; padding: 0 6px; }
 QPlainTextEdit:focus, QTextEdit:focus { padding: 2px 3px; }
-QLineEdit:disabled, QComboBox:disabled { color: $faint; }
+QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled { color: $faint; }
 QLineEdit[wrong="true"], QPlainTextEdit[wrong="true"] { border-color: $danger; }
 QComboBox { padding-right: 2px; }
 QComboBox::drop-down { border: 0; width: 20px; }
@@ -69,13 +70,18 @@ QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { background: transpa
   width: 16px; subcontrol-origin: border; }
 QAbstractSpinBox::up-button { subcontrol-position: top right; margin: 2px 2px 0 0; }
 QAbstractSpinBox::down-button { subcontrol-position: bottom right; margin: 0 2px 2px 0; }
-QAbstractSpinBox[bare="true"]::up-button, QAbstractSpinBox[bare="true"]::down-button { width: 0; }
+QAbstractSpinBox[bare="true"]::up-button, QAbstractSpinBox[bare="true"]::down-button { width: 0;
+  margin: 0; }
 QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover { background: $hover; }
 QAbstractSpinBox::up-arrow { image: url($up); width: 10px; height: 10px; }
 QAbstractSpinBox::down-arrow { image: url($down); width: 10px; height: 10px; }
 QAbstractSpinBox::up-arrow:off, QAbstractSpinBox::up-arrow:disabled { image: url($upfaint); }
 QAbstractSpinBox::down-arrow:off, QAbstractSpinBox::down-arrow:disabled {
   image: url($downfaint); }
+QAbstractSpinBox[bare="true"]::up-arrow, QAbstractSpinBox[bare="true"]::down-arrow {
+  image: none; width: 0; height: 0; }
+QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus { background: transparent; border: 0;
+  padding: 0 4px; min-height: 0; }
 QComboBox QAbstractItemView { background: $overlay; border: 1px solid $linestrong; padding: 4px;
   border-radius: 6px; }
 QAbstractItemView { background: $panel; border: 0; alternate-background-color: $panel; }
@@ -117,7 +123,8 @@ QCheckBox::indicator:checked { background: $fill; border-color: $fill;
   image: url($check); }
 QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { border-color: $line; }
 QCheckBox::indicator:checked:disabled { background: $selection; border-color: $selection; }
-QRadioButton::indicator:checked { background: $fill; border: 4px solid $well; }
+QRadioButton::indicator:checked { background: qradialgradient(cx: 0.5, cy: 0.5, radius: 0.5,
+  fx: 0.5, fy: 0.5, stop: 0 $accent, stop: 0.5 $accent, stop: 0.6 $well, stop: 1 $well); }
 QCheckBox:focus, QRadioButton:focus { color: $focus; }
 QSlider::groove:horizontal { height: 4px; background: $well; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: $accent; border-radius: 2px; }
@@ -131,6 +138,7 @@ QLabel[role="weak"] { color: $weak; }
 QLabel[role="strong"] { color: $strong; }
 QLabel[role="danger"] { color: $danger; }
 QLabel[role="warning"] { color: $warning; }
+QFrame[role="gap"] { background: $line; border: 0; }
 QFrame[role="line"] { background: $line; max-height: 1px; min-height: 1px; border: 0; }
 QFrame[role="card"] { background: $raised; border: 1px solid $edge; border-radius: 8px; }
 QFrame[role="overlay"] { background: $overlay; border: 1px solid $linestrong;
@@ -206,7 +214,9 @@ def apply(application: QApplication, colours: Colours, folder: Path, scale: floa
         folder: Where icons in the colours of the theme may be written, as in the user's cache.
         scale: The user's text scale, 0.9 to 1.5.
     """
-    application.setStyle("Fusion")
-    application.setFont(font(Role.BODY, scale))
+    if not application.styleSheet():  # each of these goes through all widgets
+        application.setStyle("Fusion")
+    if application.font() != font(Role.BODY, scale):
+        application.setFont(font(Role.BODY, scale))
     application.setPalette(palette(colours))
     application.setStyleSheet(style_sheet(colours, tinted(colours, folder)))

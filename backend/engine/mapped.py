@@ -57,6 +57,7 @@ class Mapped:
             self._submit(0)
         else:
             for n in range(count):
+                self._run.cancel.check()
                 if self._failed is None:
                     self._submit(n)
 

@@ -219,9 +219,10 @@ class Run:
 
     def _loop(self) -> None:
         while not self.cancel.is_set:
-            while self.todo:
+            if self.todo:
                 act, args = self.todo.popleft()
                 act(*args)
+                continue
             task = self._dispatcher.take(self._forgo, self._handed)
             if task is not None:
                 self._arrive(task, *self._perform(task))

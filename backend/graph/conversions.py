@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.graph.facts import Facts, facts_of
-from backend.values import Image, Mask
+
+if TYPE_CHECKING:  # numpy comes with them, and the table is asked before there is any value
+    from backend.values import Image, Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ def _scalar(source: str, target: str, change: Callable[[Any], Any]) -> Conversio
 
 
 def _grey(mask: Mask) -> Image:
+    from backend.values import Image
+
     return Image(mask.coverage[..., None], "linear")
 
 

@@ -184,11 +184,13 @@ class Subgraph:
 
 @dataclass(frozen=True, slots=True)
 class ModelNeed:
-    """A model that the workflow was made with: how it is called, its hash, where to get it."""
+    """A model that the workflow was made with: how it is called, its hash, where to get it, and
+    about how many bytes its weights have (0: not known)."""
 
     name: str
     hash: str = ""
     source: str = ""
+    size: int = 0
     extra: Mapping[str, Json] = field(default_factory=no_items)
 
 

@@ -41,7 +41,7 @@ SEED = 20261121
 NODES = '''
 import numpy as np
 
-from backend.sdk import Context, Image, node
+from backend.sdk import Context, FilePath, Image, node
 
 
 @node(category="Benchmark")
@@ -52,6 +52,12 @@ def big_picture(ctx: Context, width: int = 64, height: int = 64, count: int = 1)
     plane = (np.sin(rows / 97) + np.cos(columns / 61)) / 4 + 0.5
     grain = rng.random((height, width, 3), np.float32) * np.float32(0.02)
     return Image(np.broadcast_to(plane[None, ..., None] + grain, (count, height, width, 3)))
+
+
+@node(category="Benchmark", lane="file")
+def name_of(ctx: Context, file: FilePath = "") -> str:
+    """A file by its name only; the engine reads all of it, to know whether it changed."""
+    return file
 '''
 TRIES = 20
 Tree = dict[str, Any]
@@ -305,12 +311,17 @@ def on_picture(kind: str, side: int, **params: Any) -> Callable[[int], Tree]:
 
 def loading(name: str, source: Path) -> Callable[[int], Tree]:
     """A picture file is read, under another name at each try."""
+    return named("load_image", name, source)
+
+
+def named(kind: str, name: str, source: Path) -> Callable[[int], Tree]:
+    """A node gets a file, under another name at each try."""
 
     def nodes(i: int) -> Tree:
         link = source.with_name(f"{i}-{name}")
         if not link.exists():
             os.link(source, link)
-        return {"x": {"type": "load_image", "params": {"file": link.name}}}
+        return {"x": {"type": kind, "params": {"file": link.name}}}
 
     return nodes
 
@@ -421,10 +432,10 @@ def picture_files(folder: Path) -> Mapping[str, Path]:
 
 def large_file(folder: Path) -> Callable[[int], Tree]:
     """A file of 4 GiB that a step names, which takes its content before it begins."""
-    path = folder / "large.png"
+    path = folder / "large.bin"
     with path.open("wb") as file:
         file.truncate(4 << 30)
-    return loading("large.png", path)
+    return named("name_of", "large.bin", path)
 
 
 def sites(folder: Path) -> list[Site]:

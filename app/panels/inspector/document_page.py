@@ -125,6 +125,11 @@ class DocumentPage(QWidget):
         """What changed while it was hidden is shown now."""
         self.update_now()
 
+    def models_changed(self) -> None:
+        """Other models are on this machine now."""
+        self._listed = None
+        self._later()
+
     def update_now(self) -> None:
         """Show what the document says."""
         self._soon.stop()

@@ -62,9 +62,10 @@ def subject_of(document: OpenDocument, spec_of: SpecOf) -> Subject | None:
         link.input: link for link in links_into(graph, paths[0]) if link.key is None
     }  # fmt: skip
     spec = specs[0]
+    title = nodes[0].title or (spec.title if spec is not None else "")
     return Subject(
         paths,
-        called(workflow, level, paths[0]) if one else tr("{n} nodes", n=len(paths)),
+        (title or called(workflow, level, paths[0])) if one else tr("{n} nodes", n=len(paths)),
         _category(specs),
         nodes,
         spec,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +24,13 @@ class Missing:
         return self.need.source
 
 
-def missing_models(workflow: Workflow, entries: Sequence[Entry]) -> tuple[Missing, ...]:
-    """The models that a document lists and that no usable entry has by hash or by name."""
+def missing_models(
+    workflow: Workflow, entries: Sequence[Entry], shipped: Collection[str] = ()
+) -> tuple[Missing, ...]:
+    """The models that a document lists and that no usable entry has by hash or by name; those that
+    come with Weft, ``shipped``, are always there."""
     names, hashes = _known(entries)
+    names |= set(shipped)
     found = []
     for need in workflow.models:
         there = need.hash in hashes if need.hash else need.name in names

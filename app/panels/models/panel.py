@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +63,7 @@ class ModelsPanel(QWidget):
         self._shelf = shelf
         self._workflow = Workflow()
         self._missing: dict[str, Missing] = {}
+        self._memory = self._device = 0
         self.table_model = ModelTable(theme, self)
         self.sieve = Sieve(self.table_model, self)
         self.missing = CardList(theme, tr("Missing models"))
@@ -97,6 +99,14 @@ class ModelsPanel(QWidget):
         if workflow.models != self._workflow.models:
             self._workflow = workflow
             self._show_missing()
+
+    def show_memory(self, memory: int, device: int = 0) -> None:
+        """Tell how many bytes are free in memory, and in that of the GPU (0: there is none), so
+        that missing models say whether they fit."""
+        if (memory >> 27, device >> 27) != (self._memory >> 27, self._device >> 27):
+            self._memory, self._device = memory, device
+            if self._missing:
+                self._show_missing()
 
     def selected(self) -> tuple[Entry, ...]:
         """The models of the selected rows."""
@@ -176,9 +186,11 @@ class ModelsPanel(QWidget):
                 self.table.selectionModel().select(place, flags.Select | flags.Rows)
 
     def _show_missing(self) -> None:
-        found = missing_models(self._workflow, self._shelf.entries)
+        shelf = self._shelf
+        found = missing_models(self._workflow, shelf.entries, shelf.shipped)
         self._missing = {f"{number} {each.need.name}": each for number, each in enumerate(found)}
-        cards = [missing_card(key, each, self._shelf.free) for key, each in self._missing.items()]
+        room = Room(shelf.free, self._memory or shelf.memory, self._device)
+        cards = [missing_card(key, each, room) for key, each in self._missing.items()]
         self.missing.put(cards)
         rows = min(len(cards), MOST_MISSING)
         self.missing.setVisible(bool(cards))
@@ -274,19 +286,48 @@ class _WorkBar(QWidget):
             self._bar.setValue(round(work.share * 1000))
 
 
-def missing_card(key: str, missing: Missing, free: int) -> Card:
-    """The card of a missing model; ``free`` bytes may still be written."""
-    title = tr("The model {name} is not on this machine.", name=missing.need.name)
-    if missing.source:
-        said = tr("It is at {source}; {free} are free.", source=missing.source,
-                  free=bytes_words(free))  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes that are free: on the disk that models are got to, in memory, and in that of the GPU
+    (0: not known, or there is none)."""
+
+    disk: int
+    memory: int = 0
+    device: int = 0
+
+
+def fit_words(size: int, room: Room) -> str:
+    """Whether weights of so many bytes fit: ``12.9 GB of weights fit into 18.2 GB of free
+    memory.`` Of two memories the larger counts, since weights may lie in either."""
+    most = max(room.memory, room.device)
+    if not size or not most:
+        return ""
+    said = tr("{size} of weights fit into {free} of free memory.") if size <= most else (
+        tr("{size} of weights do not fit into {free} of free memory.")
+    )  # fmt: skip
+    return said.replace("{size}", bytes_words(size)).replace("{free}", bytes_words(most))
+
+
+def missing_card(key: str, missing: Missing, room: Room) -> Card:
+    """The card of a missing model: what to get, and whether there is room for it."""
+    need = missing.need
+    title = tr("{name} is missing.", name=need.name.rsplit("/", 1)[-1])
+    fits = fit_words(need.size, room)
+    if need.source and 0 < room.disk < need.size:
+        fits = tr("{size} are to be got, and {free} are free on the disk.",
+                  size=bytes_words(need.size), free=bytes_words(room.disk))  # fmt: skip
+    if need.source and fits:
+        said = fits
+    elif need.source:
+        said = tr("It is at {source}; {free} are free.", source=need.source,
+                  free=bytes_words(room.disk))  # fmt: skip
     elif missing.instead is not None:
         said = tr("{name} would fit in its place.", name=missing.instead.entry.name)
     else:
         said = tr("The document does not say where it is from. Add the folder that holds it.")
     words = tr("Get it") if missing.source else tr("Find it")
     return Card(key, title, said, "triangle-alert", "warning", "text", act=Act(words),
-                tip=f"{title}\n{said}")  # fmt: skip
+                tip="\n".join(filter(None, (need.name, said, need.source))))  # fmt: skip
 
 
 def _table(sieve: Sieve) -> QTableView:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
@@ -28,6 +28,17 @@ class Work:
 
     words: str
     share: float = -1.0
+
+
+class _Read(NamedTuple):
+    """What is there: models, folders, those that Weft ships, free bytes on the disk and in
+    memory."""
+
+    entries: tuple[Entry, ...]
+    folders: tuple[Path, ...]
+    shipped: frozenset[str]
+    free: int
+    memory: int
 
 
 class ModelShelf(QObject):
@@ -51,6 +62,8 @@ class ModelShelf(QObject):
         self.entries: tuple[Entry, ...] = ()
         self.folders: tuple[Path, ...] = ()
         self.free = 0
+        self.memory = 0
+        self.shipped: frozenset[str] = frozenset()
         self.work: Work | None = None
 
     def close(self) -> None:
@@ -118,9 +131,11 @@ class ModelShelf(QObject):
             self.work = None
             self.working.emit(None)
 
-    def _read(self) -> tuple[tuple[Entry, ...], tuple[Path, ...], int]:
+    def _read(self) -> _Read:
+        import psutil
+
         from backend.catalog.index import opened
-        from backend.catalog.roots import index_file, own_folder, read_folders
+        from backend.catalog.roots import index_file, own_folder, read_folders, shipped_folder
 
         place = index_file()
         entries: tuple[Entry, ...] = ()
@@ -129,10 +144,16 @@ class ModelShelf(QObject):
                 entries = tuple(index.entries())
         home = own_folder()
         there = next(folder for folder in (home, *home.parents) if folder.exists())
-        return entries, read_folders(self._settings), shutil.disk_usage(there).free
+        own = shipped_folder()
+        shipped = frozenset(each.name for each in own.iterdir()) if own.is_dir() else frozenset()
+        return _Read(
+            entries, read_folders(self._settings), shipped, shutil.disk_usage(there).free,
+            int(psutil.virtual_memory().available),
+        )  # fmt: skip
 
-    def _have_read(self, found: tuple[tuple[Entry, ...], tuple[Path, ...], int]) -> None:
-        self.entries, self.folders, self.free = found
+    def _have_read(self, found: _Read) -> None:
+        self.entries, self.folders, self.shipped = found.entries, found.folders, found.shipped
+        self.free, self.memory = found.free, found.memory
         self.changed.emit()
 
     def _scan(self) -> str:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from backend.media.bands import bands
-from backend.media.pixels.batches import Check, by_rows, map_items, unchecked
+from backend.media.pixels.batches import Check, by_rows, map_items, put, unchecked
 from backend.media.pixels.color import in_space_by_rows, premultiply, split, unpremultiply
 from backend.values import Float32, Image, Mask
 
@@ -120,4 +120,6 @@ def _convolve_by_fourier(pixels: Float32, kernel: Float32, check: Check) -> Floa
             whole = np.fft.irfft(np.fft.rfft(padded, length) * factor, length)
             made[part] = whole[..., 2 * reach : 2 * reach + side]
         result = np.moveaxis(made, -1, axis)
-    return np.ascontiguousarray(result)
+    upright = np.empty(pixels.shape, np.float32)
+    put(check, upright, result)
+    return upright

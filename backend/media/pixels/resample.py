@@ -9,7 +9,14 @@ from typing import Any, Literal
 import numpy as np
 
 from backend.media.bands import bands
-from backend.media.pixels.batches import Check, by_rows, map_items, require_pixels, unchecked
+from backend.media.pixels.batches import (
+    Check,
+    by_rows,
+    map_items,
+    put,
+    require_pixels,
+    unchecked,
+)
 from backend.media.pixels.color import (
     channels_for,
     in_space_by_rows,
@@ -196,7 +203,7 @@ def _resample(pixels: Float32, fit: Fit, filter: Filter, check: Check) -> Float3
     result = np.empty((fit.inner[1], fit.inner[0], channels), np.float32)
     for channel in range(channels):
         check()
-        result[..., channel] = _plane(pixels[..., channel], fit, kernel, check)
+        put(check, result[..., channel], _plane(pixels[..., channel], fit, kernel, check))
     return result
 
 
@@ -221,6 +228,7 @@ def _plane(plane: Float32, fit: Fit, kernel: Any, check: Check) -> Float32:
         count = rows.stop - rows.start
         wide[rows] = part(plane[rows], (width, count), (left, 0, right, count))
     result = np.empty((height, width), np.float32)
+    put(check, result, np.zeros(1, np.float32))  # the first columns would wait for all its memory
     for columns in bands(width, max(height, len(plane))):
         check()
         count = columns.stop - columns.start

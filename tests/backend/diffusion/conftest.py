@@ -4,6 +4,7 @@ import pytest
 import torch
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_thread() -> None:
+    """Each module anew: a test of the engine before it may have set another number."""
     torch.set_num_threads(1)

@@ -3,13 +3,14 @@ or of a step that has already saved something."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from backend.engine.cache import MemoryCache
 from backend.engine.cancel import Cancel
 from backend.engine.content import Contents
 from backend.engine.engine import Engine, make_store
@@ -18,10 +19,11 @@ from backend.engine.registry import NodeRegistry, scan_nodes
 from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
 from backend.media.spool import Spool
+from backend.plan.result import Result
 from backend.sdk import Cancelled, Context, Image, node
 from backend.values import Weights
 from backend.values.wire import digest
-from tests.backend.engine.conftest import flow
+from tests.backend.engine.conftest import Bench, flow
 
 SAMPLING = {
     "model": {"type": "load_model", "params": {"model": "primer"}},
@@ -217,3 +219,53 @@ def test_the_content_of_a_large_file_stops_where_it_is_told_to(tmp_path: Path) -
         with pytest.raises(Cancelled):
             Contents().digest(place, cancel.check)
         assert (cancel.asked, Contents().digest(place)) == (5, said)
+
+
+def test_a_zone_whose_turns_are_all_remembered_ends_at_the_next(bench: Bench) -> None:
+    cancel, turns = Cancel(), []
+    body = {
+        "nodes": {"t": {"type": "clip", "inputs": {"number": "$.x"}}},
+        "outputs": {"x": "t.number"},
+    }
+    nodes = {
+        "n": {"type": "number"},
+        "loop": {
+            "type": "repeat",
+            "params": {"times": 5000},
+            "body": body,
+            "inputs": {"carry": {"x": "n.number"}},
+        },
+    }
+
+    def listen(event: Any) -> None:
+        if isinstance(event, StepDone) and event.turns:
+            turns.append(event.cached)
+            if len(turns) == 20:
+                cancel()
+
+    result = bench.run(nodes, cancel=cancel, on_event=listen)
+    assert (result.status, len(turns)) == ("cancelled", 20)
+    assert all(turns[1:])
+
+
+def test_a_step_on_a_long_list_ends_before_all_its_calls_are_made_ready(
+    new_bench: Callable[..., Bench],
+) -> None:
+    class Asked(MemoryCache):
+        times = 0
+
+        def get(self, key: str) -> Result | None:
+            self.times += 1
+            if self.times == 50:
+                cancel()
+            return super().get(key)
+
+    cancel, cache = Cancel(), Asked(2**20)
+    bench = new_bench(cache=cache)
+    nodes = {
+        "row": {"type": "row", "params": {"count": 5000}},
+        "x": {"type": "clip", "inputs": {"number": "row.integers"}},
+    }
+    assert bench.run(nodes, cancel=cancel).status == "cancelled"
+    assert cache.times == 50
+    assert bench.calls["clip"] == 0

@@ -11,8 +11,9 @@ from tests.backend.models import parity, tiny, tiny_sd3
 pytest.register_assert_rewrite("tests.backend.models.battery")
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_thread() -> None:
+    """Each module anew: a test of the engine before it may have set another number."""
     torch.set_num_threads(1)
 
 

@@ -145,7 +145,7 @@ def test_what_a_document_lacks_is_told_with_a_way_to_get_it(panel, shelf):
     )  # fmt: skip
     titles = [card.title for card in panel.missing.cards.cards]
     assert titles == [
-        "The model my-own is not on this machine.", "The model schnell is not on this machine.",
+        "my-own is missing.", "schnell is missing.",
     ]  # fmt: skip
     assert [card.act.words for card in panel.missing.cards.cards] == ["Find it", "Get it"]
     assert "hf:o/r/a.safetensors" in panel.missing.cards.card(1).sentence

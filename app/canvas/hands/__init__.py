@@ -1,0 +1,1 @@
+"""What a held mouse does on the canvas, one file per idea."""

@@ -1,0 +1,96 @@
+"""Painting a part of the canvas, by the scale at which it is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QColor, QPainter
+
+from app.canvas.board import Board
+from app.canvas.camera import Camera
+from app.canvas.measure import BLOCKS, TITLES
+from app.canvas.node_pictures import NodePictures
+from app.canvas.paint_far import paint_blots, paint_cards, paint_far_links
+from app.canvas.paint_ground import paint_dots, paint_frame, paint_note, paint_zone
+from app.canvas.paint_link import LinkState, paint_link, paint_pill
+from app.canvas.paint_node import Look
+from app.canvas.parts import LinkView
+from app.document.level import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is pointed at or selected beside nodes."""
+
+    link: Link | None = None
+    hover_link: Link | None = None
+    frame: int | None = None
+    note: int | None = None
+
+
+def paint_scene(
+    painter: QPainter,
+    board: Board,
+    camera: Camera,
+    look: Look,
+    area: QRectF,
+    chosen: Chosen,
+    pictures: NodePictures,
+) -> None:
+    """Paint what lies in an area of the canvas; the painter is in the canvas's own pixels."""
+    painter.fillRect(area, QColor(look.colours.canvas))
+    paint_dots(painter, area, camera.zoom, look.colours)
+    for frame in board.frames:
+        if frame.rect.intersects(area.adjusted(-4, -4, 4, 4)):
+            paint_frame(painter, frame, look, frame.number == chosen.frame)
+    nodes = board.nodes_in(area)
+    for view in nodes:
+        if view.zone:
+            paint_zone(painter, view, look)
+    plain = [view for view in nodes if not view.zone]
+    links = board.links_in(area)
+    if look.scale < TITLES:
+        paint_far_links(painter, links, look)
+        paint_blots(painter, plain, look)
+    elif look.scale < BLOCKS:
+        paint_far_links(painter, links, look)
+        paint_cards(painter, plain, look, camera)
+    else:
+        _links(painter, board, links, look, chosen)
+        for view in plain:
+            pictures.paint(painter, view, look, camera)
+    for note in board.notes:
+        if note.rect.intersects(area):
+            paint_note(painter, note, look, note.number == chosen.note)
+
+
+def paint_far(painter: QPainter, board: Board, look: Look, area: QRectF) -> None:
+    """Paint an area as from far away, whatever the scale: a stand-in while the zoom changes."""
+    painter.fillRect(area, QColor(look.colours.canvas))
+    paint_far_links(painter, board.links_in(area), look)
+    paint_blots(painter, [view for view in board.nodes_in(area) if not view.zone], look)
+
+
+def _links(
+    painter: QPainter, board: Board, links: list[LinkView], look: Look, chosen: Chosen
+) -> None:
+    state_of = _state_of(board.nodes, chosen)
+    for view in sorted(links, key=lambda v: v.link in (chosen.link, chosen.hover_link)):
+        state = state_of(view)
+        if view.name and not (state.hover or state.selected):
+            paint_pill(painter, view.start, view.name, view.type, look.colours, True)
+            paint_pill(painter, view.end, view.name, view.type, look.colours, False)
+        else:
+            paint_link(painter, view, look, state)
+
+
+def _state_of(nodes: Mapping[str, object], chosen: Chosen) -> Callable[[LinkView], LinkState]:
+    def state(view: LinkView) -> LinkState:
+        source = nodes.get(view.link.source)
+        run = getattr(source, "run", None)
+        empty = run is not None and run.status in ("idle", "queued", "skipped")
+        return LinkState(view.link == chosen.hover_link, view.link == chosen.link, empty)
+
+    return state

@@ -1,0 +1,1 @@
+"""Pictures of the main states of the studio: ``python -m app.screenshots OUT``."""

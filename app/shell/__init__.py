@@ -1,0 +1,1 @@
+"""The window: its bars, panes, documents and commands, and what connects them."""

@@ -1,0 +1,319 @@
+"""Adding nodes: the search palette, and files that are dropped or pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QPoint, QPointF
+from PySide6.QtGui import QGuiApplication
+
+from app.canvas.measure import snapped
+from app.canvas.shape import Place
+from app.document.edits.common import fresh_id
+from app.document.edits.connect import connect
+from app.document.edits.exchange import replace_node
+from app.document.edits.fits import types_for_input, types_for_output
+from app.document.edits.kinds import input_end, output_end
+from app.document.edits.nodes import add_node, new_node
+from app.document.edits.params import set_param
+from app.document.edits.search import Entry
+from app.document.level import GIVEN, TAKEN, Link
+from app.shell.files import PICTURES
+from app.shell.palette import Offer, SearchPalette, offer_of
+from app.words import tr
+from backend.graph.document import Workflow
+from backend.graph.spec import NodeSpec
+
+if TYPE_CHECKING:
+    from app.shell.window import Window
+
+_RECENT = 12
+
+
+class Adding(QObject):
+    """Asks what to add and puts it there."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self._window = window
+        self._palette: SearchPalette | None = None
+        self._then: Callable[[str], None] = lambda _: None
+        self._recent: list[str] = []
+        self._pastable: bool | None = None
+        QGuiApplication.clipboard().dataChanged.connect(self._on_clipboard)
+
+    @property
+    def palette(self) -> SearchPalette:
+        """The palette, made when it is first asked for."""
+        if self._palette is None:
+            self._palette = SearchPalette(self._window.services.theme, self._window.whole)
+            self._palette.chosen.connect(lambda key: self._then(key))
+            self._palette.left.connect(self._back)
+        return self._palette
+
+    def _back(self) -> None:
+        if self._window.canvas is not None:
+            self._window.canvas.setFocus()
+
+    def _open(
+        self, offers: Sequence[Offer], name: str, at: QPoint, then: Callable[[str], None],
+        text: str = "",
+    ) -> None:  # fmt: skip
+        def taken(key: str) -> None:
+            self._back()
+            if key.startswith("command:"):
+                self._window.commands.do(key.removeprefix("command:"))
+            else:
+                then(key)
+
+        self._then = taken
+        self.palette.ask(
+            offers, at, name, recent=self._recent, others=self.command_offers, text=text
+        )
+
+    def command_offers(self, _: str = "") -> list[Offer]:
+        """Every command that can be given now."""
+        commands, theme = self._window.commands, self._window.services.theme
+        found = []
+        for id, deed in commands.deeds.items():
+            title, keys = deed.command.title, commands.action(id).shortcut().toString()
+            entry = Entry(f"command:{id}", title, title.casefold(), category=deed.command.group)
+            found.append(
+                Offer(
+                    entry, deed.icon or "command", theme.colours.weak, deed.command.group, keys,
+                    enabled=deed.is_possible(),
+                )
+            )  # fmt: skip
+        return found
+
+    # -- nodes ------------------------------------------------------------------------------------
+
+    def ask(self, at: QPointF, place: Place | None = None) -> None:
+        """Ask for a node to put at a place of the canvas, linked to a pulled end if one is."""
+        canvas = self._window.canvas
+        if canvas is None:
+            return
+        services, document = self._window.services, canvas.document
+        sockets: dict[str, str] = {}
+        specs = dict(services.book.specs)
+        if place is not None:
+            sockets = self._fitting(place)
+            specs = {kind: specs[kind] for kind in sockets}
+        offers = [offer_of(spec, services.theme) for spec in specs.values()]
+        if place is None:
+            offers += [
+                offer
+                for name in document.workflow.subgraphs
+                if name != document.level and (offer := self._subgraph(name)) is not None
+            ]
+        name = tr("Add a node") if place is None else tr("Add a node that fits")
+        spot = canvas.mapTo(self._window.whole, canvas.camera.to_screen(at).toPoint())
+        self._open(offers, name, spot, lambda key: self._add(key, at, place, sockets.get(key, "")))
+
+    def _fitting(self, place: Place) -> dict[str, str]:
+        """The node types that a pulled end fits, each with its socket."""
+        canvas = self._window.canvas
+        assert canvas is not None
+        document, specs = canvas.document, self._window.services.book.specs
+        args = document.workflow, document.level, place.path, place.name, canvas.spec_of
+        if place.side == "out":
+            found = types_for_output(specs, output_end(*args).type)
+        else:
+            end = input_end(*args)
+            found = types_for_input(specs, end.type if end is not None else "*")
+        return {fit.type: fit.socket for fit in found}
+
+    def _subgraph(self, name: str) -> Offer | None:
+        from app.specs.derived import subgraph_spec
+
+        services, document = self._window.services, self._window.document
+        if document is None:
+            return None
+        spec = subgraph_spec(services.book.specs, document.workflow, name)
+        return offer_of(spec, services.theme) if spec is not None else None
+
+    def _spec(self, kind: str) -> NodeSpec | None:
+        from app.specs.derived import subgraph_spec
+
+        services, document = self._window.services, self._window.document
+        if kind.startswith("subgraph:") and document is not None:
+            name = kind.removeprefix("subgraph:")
+            return subgraph_spec(services.book.specs, document.workflow, name)
+        return services.book.specs.get(kind)
+
+    def _add(self, kind: str, at: QPointF, place: Place | None, socket: str) -> None:
+        canvas, spec = self._window.canvas, self._spec(kind)
+        if canvas is None or spec is None:
+            return
+        self._recent = [kind, *(k for k in self._recent if k != kind)][:_RECENT]
+        document, level = canvas.document, canvas.document.level
+        zone = self._zone_at(at)
+        name = fresh_id(document.workflow, level, kind)
+        path = f"{zone}/{name}" if zone else name
+        x, y = snapped(at.x()), snapped(at.y())
+        if place is not None:
+            x, y = (x, y - 48) if place.side == "out" else (x - 208, y - 48)
+
+        def change(workflow: Workflow) -> Workflow:
+            node = new_node(spec)
+            workflow = add_node(workflow, level, node, (x, y), zone, name)
+            if place is not None and place.side == "out":
+                link = Link(place.path, place.name, path, socket)
+                return connect(workflow, level, link, canvas.spec_of)
+            if place is not None:
+                key = place.key if place.key != "" else None
+                link = Link(path, socket, place.path, place.name, key)
+                return connect(workflow, level, link, canvas.spec_of)
+            return workflow
+
+        if self._window.edit(document, tr("Add {name}", name=spec.title), change):
+            document.select([path])
+
+    def _zone_at(self, at: QPointF) -> str:
+        """The innermost zone whose area a place lies in."""
+        canvas = self._window.canvas
+        assert canvas is not None
+        found = [z for z in canvas.board.zones if z.rect.contains(at)]
+        return max(found, key=lambda z: z.above).path if found else ""
+
+    def ask_replace(self) -> None:
+        """Ask for a type to put in place of the active node, which keeps its links and values."""
+        canvas = self._window.canvas
+        view = canvas.board.nodes.get(canvas.document.active) if canvas is not None else None
+        if canvas is None or view is None or view.path in (GIVEN, TAKEN):
+            return
+        services = self._window.services
+        offers = [offer_of(spec, services.theme) for spec in services.book.specs.values()]
+        level, path = canvas.document.level, view.path
+
+        def take(kind: str) -> None:
+            spec = services.book.specs[kind]
+            self._window.edit(
+                canvas.document, tr("Replace a node"),
+                lambda w: replace_node(w, level, path, spec, canvas.spec_of),
+            )  # fmt: skip
+
+        spot = canvas.mapTo(self._window.whole, canvas.node_rect(path).topLeft())
+        self._open(offers, tr("Replace {name} by", name=view.title), spot, take)
+
+    def ask_find(self) -> None:
+        """Ask for a node of the graph and go there."""
+        canvas = self._window.canvas
+        if canvas is None:
+            return
+        colours = self._window.services.theme.colours
+        offers = []
+        for path, view in canvas.board.nodes.items():
+            words = " ".join(str(v) for v in view.node.params.values() if isinstance(v, str))
+            entry = Entry(path, view.title, view.title.casefold(), (path, view.node.type),
+                          help=words.casefold())  # fmt: skip
+            offers.append(Offer(entry, "search", colours.weak, f"{path}  {words[:80]}"))
+        self._open(offers, tr("Find in the graph"), self._middle(), lambda path: self._go(path))
+
+    def _go(self, path: str) -> None:
+        canvas = self._window.canvas
+        if canvas is not None and path in canvas.board.nodes:
+            canvas.document.select([path])
+            canvas.fit([path])
+
+    def ask_command(self) -> None:
+        """Ask for a command."""
+        self._open([], tr("Commands"), self._middle(), lambda _: None, ">")
+
+    def _middle(self) -> QPoint:
+        whole = self._window.whole
+        return QPoint((whole.width() - 544) // 2, 88)
+
+    # -- files ------------------------------------------------------------------------------------
+
+    def take_files(self, paths: Sequence[Path], at: QPointF | None = None) -> None:
+        """Take files that were dropped at a place of the canvas, or pasted."""
+        canvas = self._window.canvas
+        if at is None and canvas is not None:
+            at = canvas.pointer()
+        for number, path in enumerate(paths):
+            self.take_file(path, at + QPointF(32, 32) * number if at is not None else None)
+
+    def take_file(self, path: Path, at: QPointF | None = None) -> None:
+        """Open a workflow; of a picture its graph, or a node that reads it."""
+        if path.suffix.lower() not in PICTURES:
+            self._window.files.open(path)
+            return
+        from backend.media.errors import Damaged, Unsupported
+        from backend.media.metadata import read_provenance
+        from backend.sdk import UserError
+
+        try:
+            told = read_provenance(path)
+        except (UserError, OSError, Damaged, Unsupported):
+            told = None  # its node says what is wrong with it
+        if told and isinstance(told.get("workflow"), str):
+            self._window.files.open(path)
+        else:
+            self.drop_file(path, at)
+
+    def drop_file(self, path: Path, at: QPointF | None = None) -> None:
+        """Put a node that reads a picture at a place of the canvas, or where the pointer is."""
+        canvas, spec = self._window.canvas, self._window.services.book.specs.get("load_image")
+        if canvas is None or spec is None:
+            return
+        document, level = canvas.document, canvas.document.level
+        spot = at if at is not None else canvas.pointer()
+        name = fresh_id(document.workflow, level, spec.type)
+        told = self._window.services.grant(document, path)
+        desk = self._window.desk_of(document)
+        if desk is not None:
+            desk.checks.set_grants(self._window.services.grants_of(document))
+        field = next(p.name for p in spec.params if p.kind == "file")
+
+        def change(workflow: Workflow) -> Workflow:
+            workflow = add_node(
+                workflow, level, new_node(spec), (snapped(spot.x()), snapped(spot.y())), "", name
+            )
+            return set_param(workflow, level, name, field, told)
+
+        if self._window.edit(document, tr("Add {name}", name=path.name), change):
+            document.select([name])
+
+    def _on_clipboard(self) -> None:
+        self._pastable = None
+        self._window.commands.refresh()
+
+    def can_paste(self) -> bool:
+        """Whether nodes, a picture, or files are on the clipboard."""
+        if self._pastable is None:
+            data = QGuiApplication.clipboard().mimeData()
+            if data is None:  # nothing was ever put there, or its program has just ended
+                return False
+            nodes = data.hasText() and '"weft"' in data.text()[:10_000]
+            self._pastable = nodes or data.hasUrls() or data.hasImage()
+        return self._pastable and self._window.canvas is not None
+
+    def paste_anything(self) -> None:
+        """Paste nodes, a picture, or files."""
+        clipboard = QGuiApplication.clipboard()
+        data = clipboard.mimeData()
+        if self._window.graph.can_paste():
+            self._window.graph.paste()
+        elif data.hasUrls():
+            self.take_files([Path(u.toLocalFile()) for u in data.urls() if u.isLocalFile()])
+        elif data.hasImage():
+            self.drop_file(self._kept_picture())
+
+    def _kept_picture(self) -> Path:
+        """The picture of the clipboard as a file, named by what is in it."""
+        import blake3
+        from PySide6.QtCore import QBuffer, QByteArray, QIODevice
+
+        data = QByteArray()
+        buffer = QBuffer(data)
+        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+        QGuiApplication.clipboard().image().save(buffer, "PNG")  # type: ignore[call-overload]
+        content = bytes(data.data())
+        folder = self._window.services.places.data / "pasted"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{blake3.blake3(content).hexdigest()[:16]}.png"
+        path.write_bytes(content)
+        return path

@@ -1,0 +1,148 @@
+"""A board that has followed a document edit by edit shows what one shows that opens it now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PySide6.QtCore import QRectF
+
+from app.canvas.board import Board
+from app.document.edits.common import EditError
+from app.document.edits.place import move_to
+from app.document.level import graph_of, layout_of, put_layout, walk
+from app.document.session import Session
+from backend.graph.document import Placement
+from tests.app.document.edits.test_laws import Hand
+
+WHOLE = QRectF(-1e6, -1e6, 2e6, 2e6)
+Reading = Callable[[Board], dict[str, Any]]
+
+
+def without_places(board: Board) -> dict[str, Any]:
+    """What a board shows, without where."""
+    nodes = {
+        path: (view.shape if not view.zone else None, view.title, view.hue_type, view.spec,
+               view.placement, view.node, view.zone, view.above, view.outs)
+        for path, view in board.nodes.items()
+    }  # fmt: skip
+    links = {
+        link: (view.type, view.many, view.via, view.name) for link, view in board.links.items()
+    }
+    leaving = {
+        (path, name): frozenset(board.links_from(path, name))
+        for path, view in board.nodes.items()
+        for name in view.outs
+    }
+    parts = {"frames": board.frames, "notes": board.notes, "zones": [v.path for v in board.zones]}
+    return {"order": list(board.nodes), "nodes": nodes, "links": links, "leaving": leaving, **parts}
+
+
+def with_places(board: Board) -> dict[str, Any]:
+    """What a board shows, and where: painted, and found by the pointer."""
+    places = {
+        path: (view.x, view.y, view.shape, board._index.box(path))
+        for path, view in board.nodes.items()
+    }
+    curves = {
+        link: (view.start, view.end, board._link_index.box(link))
+        for link, view in board.links.items()
+    }
+    return {
+        **without_places(board),
+        "places": places,
+        "curves": curves,
+        "found": sorted(view.path for view in board.nodes_in(WHOLE)),
+        "found links": {view.link for view in board.links_in(WHOLE)},
+    }
+
+
+def all_placed(workflow, level):
+    """The document with a place in its layout for every node."""
+    layout = layout_of(workflow, level)
+    paths = [path for path, _ in walk(graph_of(workflow, level))]
+    loose = {p: (40.0 * n, 24.0 * n) for n, p in enumerate(paths) if p not in layout.nodes}
+    workflow = move_to(workflow, level, loose) if loose else workflow
+    layout = layout_of(workflow, level)
+    if level and "$" not in layout.nodes:
+        ends = {"$": Placement(-400, 0), "$out": Placement(900, 0)}
+        workflow = put_layout(workflow, level, replace(layout, nodes={**layout.nodes, **ends}))
+    return workflow
+
+
+class Follow:
+    """A session, and for every level a board which follows its edits."""
+
+    def __init__(self, hand: Hand, read: Reading) -> None:
+        self.session, self.hand, self.read = Session(), hand, read
+        self.boards: dict[str, Board] = {}
+        self.look()
+
+    def edit(self) -> None:
+        try:
+            self.session.edit("Edit", self._change)
+        except EditError:
+            return
+        self.look()
+
+    def _change(self, workflow):
+        workflow = self.hand.edit(workflow)
+        if self.read is with_places:
+            for level in ("", *workflow.subgraphs):
+                workflow = all_placed(workflow, level)
+        return workflow
+
+    def look(self) -> None:
+        """All boards follow, and show what new ones show."""
+        workflow = self.session.workflow
+        levels = {"", *workflow.subgraphs}
+        for level in self.boards.keys() - levels:
+            del self.boards[level]
+        for level in levels:
+            fresh = Board(self.hand.spec_of)
+            fresh.open(workflow, level)
+            board = self.boards.setdefault(level, fresh)
+            board.sync(workflow)
+            here, there = self.read(board), self.read(fresh)
+            for part in here:
+                assert here[part] == there[part], (level, part)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_following_any_edits_shows_what_opening_shows(book, data):
+    follow = Follow(Hand(data.draw, book.specs, book.spec_of), with_places)
+    for _ in range(data.draw(st.integers(1, 20))):
+        follow.edit()
+    for _ in range(data.draw(st.integers(0, 6))):
+        (follow.session.undo if data.draw(st.booleans()) else follow.session.redo)()
+        follow.look()
+
+
+class Throw(Hand):
+    """Chooses evenly, so that large documents come about."""
+
+    def __init__(self, book, dice: Random) -> None:
+        super().__init__(lambda _: dice.randint(0, 3), book.specs, book.spec_of)
+        self.dice = dice
+
+    def one(self, options):
+        options = list(options)
+        return self.dice.choice(options) if options else None
+
+
+@pytest.mark.parametrize("read", [with_places, without_places])
+@pytest.mark.parametrize("seed", range(40))
+def test_following_long_ways_of_edits(book, seed, read):
+    dice = Random(seed)
+    follow = Follow(Throw(book, dice), read)
+    for _ in range(60):
+        follow.edit()
+    for _ in range(20):
+        (follow.session.undo if dice.random() < 0.6 else follow.session.redo)()
+        follow.look()

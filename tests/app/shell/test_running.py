@@ -1,0 +1,154 @@
+"""Running from the window: what is refused, what is run, and what is shown of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from app.panels.problems.panel import ProblemsPanel
+from app.run.state import JobView
+from backend.graph.document import Graph, Node, Ref, Workflow
+
+FLAT = Workflow(
+    graph=Graph(
+        nodes={
+            "image": Node("solid_image", params={"width": 32, "height": 16}),
+            "save": Node(
+                "save_image", params={"name": "flat"}, inputs={"image": Ref("image", "image")}
+            ),
+        }
+    ),
+    title="Flat",
+)
+WRONG = Workflow(
+    graph=Graph(
+        nodes={
+            **FLAT.graph.nodes,
+            "blur": Node("blur", params={"radius": -4.0}, inputs={"image": Ref("image", "image")}),
+            "look": Node("preview_image", inputs={"image": Ref("blur", "image")}),
+        }
+    ),
+    title="Wrong",
+)
+
+
+class Room:
+    """Stands in for starting jobs: keeps what was asked."""
+
+    def __init__(self, room, monkeypatch):
+        self.asked = []
+        monkeypatch.setattr(
+            room, "run", lambda document, only=(), count=1, **rest: self.asked.append(
+                (document.name, tuple(only), count)
+            ),
+        )  # fmt: skip
+
+
+def known(desktop, spin):
+    spin(lambda: not desktop.window.desk.checks.behind)
+
+
+def test_it_runs_so_often_as_the_bar_says(desktop, spin, monkeypatch):
+    room = Room(desktop.window.services.room, monkeypatch)
+    desktop.open(FLAT)
+    desktop.window.bar.count.setValue(3)
+    desktop.click(desktop.window.bar.run)
+    spin(lambda: room.asked)  # it waits for the first check
+    desktop.window.bar.count.setValue(1)
+    assert room.asked == [("Flat", (), 3)]
+
+
+def test_what_has_an_error_is_shown_and_not_run(desktop, spin, monkeypatch):
+    room = Room(desktop.window.services.room, monkeypatch)
+    desktop.open(WRONG)
+    known(desktop, spin)
+    desktop.click(desktop.window.bar.run)
+    assert room.asked == []
+    assert desktop.said[-1].startswith("It cannot run yet. ")
+    assert desktop.window.said_pane.current == "Problems"
+
+
+def test_an_error_elsewhere_does_not_keep_a_part_from_running(desktop, spin, monkeypatch):
+    room = Room(desktop.window.services.room, monkeypatch)
+    desktop.open(WRONG)
+    known(desktop, spin)
+    desktop.document.select(["save"])
+    desktop.window.running.run_selected()
+    assert room.asked == [("Wrong", ("save",), 1)]
+    desktop.document.select(["look"])
+    desktop.window.running.run_selected()
+    assert len(room.asked) == 1
+
+
+def test_it_waits_for_the_check_of_an_edit(desktop, spin, monkeypatch):
+    room = Room(desktop.window.services.room, monkeypatch)
+    desktop.open(FLAT)
+    known(desktop, spin)
+    desktop.document.edit("Break it", lambda w: WRONG)
+    desktop.window.run()
+    assert room.asked == []
+    spin(lambda: desktop.said)
+    assert room.asked == []
+    assert desktop.said[-1].startswith("It cannot run yet. ")
+
+
+def test_on_change_runs_without_saving_and_only_what_can_run(desktop, spin, monkeypatch):
+    room = Room(desktop.window.services.room, monkeypatch)
+    desktop.open(FLAT)
+    known(desktop, spin)
+    running = desktop.window.running
+    running.set_on_change(True)
+    assert running.on_change
+    assert desktop.window.commands.action("run.on_change").isChecked()
+    assert desktop.window.bar.run.text() == "Run on change"
+    another = desktop.window.services.documents.new()  # another document has its own mode
+    assert desktop.window.bar.run.text() == "Run"
+    desktop.window.services.documents.close(another)
+    assert running.on_change
+    assert room.asked == [("Flat", ("image",), 1)]
+    wider = replace(FLAT.graph.nodes["image"], params=MappingProxyType({"width": 64}))
+    desktop.document.edit("Wider", lambda w: w.with_node("image", wider))
+    spin(lambda: len(room.asked) == 2)
+    desktop.document.edit("Break it", lambda w: WRONG)
+    known(desktop, spin)
+    running.set_on_change(False)
+    assert not running.on_change
+    assert len(room.asked) == 2
+
+
+def test_a_failed_job_is_a_sentence_and_a_problem(desktop, spin, monkeypatch):
+    from app.run.state import NodeRun
+
+    desktop.open(FLAT)
+    known(desktop, spin)
+    room = desktop.window.services.room
+    failed = {"image": NodeRun("failed", sentence="The disk is full. Make room on it.")}
+    monkeypatch.setattr(room, "runs", lambda document: failed)
+    job = JobView(7, "Flat", "failed", document=desktop.document.id, error="The disk is full.")
+    room.job_ended.emit(job)
+    assert desktop.said[-1] == "The disk is full."
+    panel = desktop.window.said_pane.panel("Problems")
+    assert isinstance(panel, ProblemsPanel)
+    assert panel.list.cards.cards[0].title.endswith("failed in the last run.")
+
+
+def test_a_long_job_is_told_where_nobody_looks(desktop, monkeypatch):
+    from app.run import notify
+
+    monkeypatch.setattr(notify, "is_away", lambda: True)
+    running = desktop.window.running
+    running._notifier = notify.Notifier(desktop.window, desktop.window.windowIcon(), lambda: True)
+    job = JobView(8, "Flat", "done", begun=100.0, ended=160.0, mine=True)
+    desktop.window.services.room.job_ended.emit(job)
+    assert [title for title, _ in running._notifier.shown] == ["Flat is done"]
+    running._notifier = None
+
+
+def test_the_templates_open_as_graphs_without_a_file(desktop):
+    from app.shell.menus import open_template, templates
+
+    titles = [title for title, _ in templates()]
+    assert "A real model" in titles
+    open_template(desktop.window, dict(templates())["A real model"])
+    assert desktop.document.name == "A real model"
+    assert desktop.document.session.path is None
