@@ -180,11 +180,11 @@ class Board:
             spec = view.spec
             view.title = node.title or (spec.title if spec is not None else label(node.type))
             view.hue_type = spec.category if spec is not None else ""
-        if list(self.nodes) != list(found):
+        reordered = list(self.nodes) != list(found)
+        if reordered:
             self.nodes = {path: self.nodes[path] for path in found}
-            for number, view in enumerate(self.nodes.values()):
-                view.number = number
-        elif self._graph is None:
+            self._dirty = None  # what lies over what may be another now
+        if reordered or any(self.nodes[path].number < 0 for path in changed):
             for number, view in enumerate(self.nodes.values()):
                 view.number = number
         if changed or len(self.zones) != sum(1 for view in self.zones if view.path in found):

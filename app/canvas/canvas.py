@@ -44,6 +44,7 @@ from app.canvas.node_pictures import NodePictures
 from app.canvas.paint_node import Look
 from app.canvas.paint_scene import Chosen, paint_far, paint_scene
 from app.canvas.shape import Place, Shown
+from app.canvas.text import paint_text
 from app.document.edits.bridge import Bridges
 from app.document.edits.cycles import Reads
 from app.document.edits.frames import Box, change_frame, change_note
@@ -53,6 +54,7 @@ from app.document.session import Change
 from app.open_document import OpenDocument
 from app.run.state import NodeRun
 from app.specs.book import SpecBook
+from app.theme.fonts import Role
 from app.theme.theme import Theme
 from app.words import tr
 from backend.graph.document import Node, Workflow
@@ -97,6 +99,7 @@ class Canvas(QWidget):
         self.snap = True
         self._store = FrameStore()
         self._painted = QElapsedTimer()
+        self._was_empty = False
         self._zooming = QTimer(self, singleShot=True, interval=_SETTLED)
         self._zooming.timeout.connect(self._on_settled)
         self._pictures = NodePictures()
@@ -349,11 +352,14 @@ class Canvas(QWidget):
         return Look(
             self.theme.colours, self.camera.zoom * self.devicePixelRatioF(), self.camera.zoom,
             self._hover, focus,
-            self.document.active, self._fits,
+            self.document.active, self._fits, known=self.book.known,
         )  # fmt: skip
 
     def refresh(self) -> None:
         """Paint what has changed on the board."""
+        if self._was_empty != (self.board.bounds() is None):
+            self._was_empty = not self._was_empty
+            self.update()
         boxes = self.board.take_dirty()
         if boxes is None:
             self.repaint_all()
@@ -402,12 +408,23 @@ class Canvas(QWidget):
         painter = QPainter(self)
         self._store.draw(painter, event.rect())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.board.bounds() is None:
+            self._paint_empty(painter)
         painter.scale(self.camera.zoom, self.camera.zoom)
         painter.translate(-self.camera.x, -self.camera.y)
         self._live.paint(painter, look)
         if self._hand is not None:
             self._hand.paint(painter)
         painter.end()
+
+    def _paint_empty(self, painter: QPainter) -> None:
+        """What to do where there is nothing."""
+        colours, middle = self.theme.colours, QRectF(self.rect()).center()
+        x, y = middle.x(), middle.y()
+        paint_text(painter, x, y - 14, tr("Nothing here yet."), Role.EMPTY, colours.text,
+                   align="middle")  # fmt: skip
+        said = tr("Press Tab to add a node, or drop a picture.")
+        paint_text(painter, x, y + 14, said, Role.BODY, colours.weak, align="middle")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.viewed.emit()

@@ -63,7 +63,7 @@ def _marks(view: NodeView, look: Look) -> tuple[Any, ...]:
     return (
         view.node, view.shape, view.run, view.picture, view.spec, view.title, view.selected,
         view.path == look.hover, view.path == look.active, view.path == look.focus, fits,
-        look.scale, look.colours,
+        look.scale, look.colours, look.known,
     )  # fmt: skip
 
 

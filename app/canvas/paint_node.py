@@ -36,6 +36,7 @@ class Look:
         focus: The path of the node that the keyboard is on.
         fits: While a link is pulled: the sockets it may go to (path, side, name), else ``None``.
         spin: The turn of the spinner, 0 to 1.
+        known: Whether the node types are known yet.
     """
 
     colours: Colours
@@ -46,6 +47,7 @@ class Look:
     active: str = ""
     fits: frozenset[tuple[str, str, str]] | None = None
     spin: float = 0.0
+    known: bool = True
 
     @property
     def icon_ratio(self) -> float:
@@ -57,7 +59,7 @@ def paint_node(painter: QPainter, view: NodeView, look: Look) -> None:
     """Paint a node at its place, in the pixels of the canvas."""
     painter.save()
     painter.translate(view.x, view.y)
-    marks = marks_of(view, look.colours)
+    marks = marks_of(view, look.colours, look.known)
     _body(painter, view, look, marks)
     if not view.shape.collapsed and look.scale >= BLOCKS:
         if look.scale >= FULL:

@@ -77,13 +77,19 @@ def _links(
     painter: QPainter, board: Board, links: list[LinkView], look: Look, chosen: Chosen
 ) -> None:
     state_of = _state_of(board.nodes, chosen)
-    for view in sorted(links, key=lambda v: v.link in (chosen.link, chosen.hover_link)):
+    for view in sorted(links, key=lambda v: _last(v.link, chosen)):
         state = state_of(view)
         if view.name and not (state.hover or state.selected):
             paint_pill(painter, view.start, view.name, view.type, look.colours, True)
             paint_pill(painter, view.end, view.name, view.type, look.colours, False)
         else:
             paint_link(painter, view, look, state)
+
+
+def _last(link: Link, chosen: Chosen) -> tuple[bool, str, str, str, str, str]:
+    """The order of painting: what is pointed at last, else always the same."""
+    marked = link in (chosen.link, chosen.hover_link)
+    return marked, link.target, link.input, str(link.key), link.source, link.output
 
 
 def _state_of(nodes: Mapping[str, object], chosen: Chosen) -> Callable[[LinkView], LinkState]:

@@ -25,8 +25,8 @@ class NodeView:
     """A node as it is painted. Only its board changes it."""
 
     __slots__ = (
-        "above", "hue_type", "node", "number", "outs", "path", "picture", "placement", "run", "selected",
-        "shape", "shown", "spec", "title", "x", "y", "zone",
+        "above", "hue_type", "node", "number", "outs", "path", "picture", "placement", "run",
+        "selected", "shape", "shown", "spec", "title", "x", "y", "zone",
     )  # fmt: skip
 
     def __init__(self, path: str, node: Node) -> None:
@@ -46,7 +46,7 @@ class NodeView:
         self.zone = False
         self.above = 0
         """Zones around it."""
-        self.number = 0
+        self.number = -1
         """Its place in the document: those behind it are painted over it."""
 
     @property

@@ -35,12 +35,14 @@ class Marks:
     passes: bool = False
 
 
-def marks_of(view: NodeView, colours: Colours) -> Marks:
-    """What a node shows of its state."""
+def marks_of(view: NodeView, colours: Colours, known: bool = True) -> Marks:
+    """What a node shows of its state. While node types are not ``known`` none is missing."""
     hue = category_look(view.hue_type).hue(colours)
     tint = 0.13 if colours.dark else 0.14
     ground = colours.raised
     plain = Marks(ground, mix(ground, hue, tint), colours.edge, colours.weak)
+    if view.spec is None and not known:
+        return replace(plain, left=tr("Node types are being read"), dim=True)
     if view.spec is None:
         return replace(
             plain, header=colours.dangerfill, outline=colours.danger, outline_width=1.5,

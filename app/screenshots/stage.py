@@ -24,7 +24,7 @@ from app.theme.theme import Theme
 from app.words import tr
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
-SIZE = (1600, 1000)
+SIZE = (1760, 1100)
 PATIENCE = 20.0
 """Seconds that the checks may take."""
 

@@ -151,6 +151,7 @@ class Window(QMainWindow):
         bar.level_wanted.connect(self._enter)
         room.memory_changed.connect(self.bar.show_memory)
         room.refused.connect(lambda _, sentence: self.say(sentence))
+        room.nodes_changed.connect(self._on_nodes)
         self.running.connect_room()
         self.services.theme.changed.connect(self._dress)
         self.services.desk.changed.connect(self._on_setting)
@@ -206,6 +207,7 @@ class Window(QMainWindow):
         document.changed.connect(lambda *_: self.commands.refresh_edited())
         canvas.chose.connect(self._on_selected)
         document.level_changed.connect(lambda: self.documents_bar.show_level(document))
+        document.level_changed.connect(self._retitle)
         self._desks[document.id] = desk
         self.canvases.addWidget(canvas)
         self.documents_bar.put(document)
@@ -340,10 +342,17 @@ class Window(QMainWindow):
         self.running.on_checked(desk)
         if desk is self.desk:
             self.panels.problems.refresh()
-            for title in (tr("Inspector"),):
-                page = self.node_pane.made(title)
-                if page is not None:
-                    page.update_soon()  # type: ignore[attr-defined]
+            self._update_inspector()
+
+    def _on_nodes(self, document: str, _: object) -> None:
+        """Nodes of a document stand elsewhere in a run."""
+        if self.document is not None and document == self.document.id:
+            self._update_inspector()
+
+    def _update_inspector(self) -> None:
+        page = self.node_pane.made(tr("Inspector"))
+        if page is not None:
+            page.update_soon()  # type: ignore[attr-defined]
 
     def _on_viewed(self) -> None:
         if self.canvas is not None:

@@ -18,7 +18,7 @@ def open_studio(files: Sequence[Path]) -> int:
     """
     for path in files:
         if not path.is_file():
-            raise Stop("There is no such file.", USAGE, place=str(path))
+            raise Stop(f"There is no file {path}. Look at its name.", USAGE, place=str(path))
     if sys.platform == "linux" and not any(map(os.environ.get, _SCREENS)):
         raise Stop("There is no screen here. The studio needs one; `weft run` needs none.", FAILED)
     try:

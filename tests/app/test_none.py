@@ -7,6 +7,7 @@ it: so it was with PySide6 6.12.0.
 
 from __future__ import annotations
 
+import ctypes
 import sys
 
 import pytest
@@ -63,6 +64,14 @@ def lost(call) -> float:
     for _ in range(CALLS):
         call()
     return (before - sys.getrefcount(None)) / CALLS
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="None is not counted any more")
+def test_the_probe_sees_a_loss():
+    none = ctypes.py_object(None)
+    assert lost(lambda: ctypes.pythonapi.Py_DecRef(none)) > 0.9
+    for _ in range(CALLS + 3):
+        ctypes.pythonapi.Py_IncRef(none)
 
 
 PAINTER = {

@@ -57,7 +57,7 @@ def with_places(board: Board) -> dict[str, Any]:
         **without_places(board),
         "places": places,
         "curves": curves,
-        "found": sorted(view.path for view in board.nodes_in(WHOLE)),
+        "found": [view.path for view in board.nodes_in(WHOLE)],
         "found links": {view.link for view in board.links_in(WHOLE)},
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -100,9 +101,13 @@ def test_a_click_on_the_map_goes_there_and_a_drag_goes_along(bench):
     middle = here.canvas.visible().center() - here.canvas.board.nodes["save"].rect.center()
     assert middle.manhattanLength() < 60  # a pixel of the map is many of the canvas
     QTest.mousePress(map_, LEFT, NONE, map_.rect().center())
-    here.canvas.set_camera(Camera(0, 0, 1))
-    QTest.mouseMove(map_, map_.rect().center())
-    QTest.mouseRelease(map_, LEFT, NONE, map_.rect().center())
+    before = here.canvas.camera
+    spot = QPointF(map_.rect().center()) + QPointF(20, 0)
+    move = QMouseEvent(QEvent.Type.MouseMove, spot, map_.mapToGlobal(spot), LEFT, LEFT, NONE)
+    QApplication.sendEvent(map_, move)
+    assert here.canvas.camera.x > before.x
+    assert abs(here.canvas.camera.y - before.y) < 30
+    QTest.mouseRelease(map_, LEFT, NONE, spot.toPoint())
 
 
 def test_what_was_panned_looks_as_what_is_painted_there_anew(bench):

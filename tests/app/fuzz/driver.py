@@ -304,6 +304,7 @@ class Driver:
             raise Fault("the board shows an older document")
         fresh = Board(canvas.spec_of)
         fresh.open(self.document.workflow, self.document.level)
+        fresh.set_selected(self.document.selection)  # what is selected is painted last
         for path, view in board.nodes.items():
             if path in fresh.nodes:
                 fresh.set_shown(path, view.shown)
