@@ -7,6 +7,8 @@ import signal
 import time
 from dataclasses import replace
 
+import pytest
+
 from app.document.session import Session
 from app.open_document import OpenDocument
 from app.specs.book import SpecBook
@@ -76,6 +78,7 @@ def bare_check(registry, *workflows: Workflow) -> float:
     return min(took[2:])
 
 
+@pytest.mark.slow  # a figure: beside other tests it says nothing
 def test_a_link_among_two_thousand_nodes_is_told_within_50_ms(
     registry, helpers, watch, spin, chain
 ):

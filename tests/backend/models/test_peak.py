@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,8 @@ from backend.diffusion.process import Process
 from backend.models import flux
 from backend.models.card import Geometry
 from backend.values import Conditioning
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Living(TorchDispatchMode):
@@ -58,6 +63,18 @@ def measured(module: torch.nn.Module, call: Callable[[], object]) -> int:
 
 @pytest.mark.parametrize(("heads", "side"), [(4, 16), (4, 32), (8, 16)])
 def test_a_denoiser_call_needs_what_the_formula_says(heads: int, side: int) -> None:
+    """In a process of its own: which kernel attention takes is a state of the whole process, and
+    the formula is for the one that torch takes by itself."""
+    script = f"from {__name__} import share_of_formula as s; print(s({heads}, {side}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert 0.8 < float(done.stdout) < 1.2
+
+
+def share_of_formula(heads: int, side: int) -> float:
+    """What a call of a denoiser needs, by what the formula says."""
+    torch.set_num_threads(1)
     net = FluxTransformer2DModel(
         in_channels=64,
         num_layers=2,
@@ -73,7 +90,7 @@ def test_a_denoiser_call_needs_what_the_formula_says(heads: int, side: int) -> N
     ready = denoiser.prepare([Conditioning("x", tensors)], 2)
     x = torch.zeros(2, 16, side * 2, side * 2)
     said = flux.CARD.peak.token_widths * heads * 32 * 4 * side * side * 2
-    assert 0.8 < measured(net, lambda: denoiser(x, 0.5, ready)) / said < 1.2
+    return measured(net, lambda: denoiser(x, 0.5, ready)) / said
 
 
 @pytest.mark.parametrize(("widths", "size"), [((32, 64, 128, 128), 64), ((32, 64), 96)])
