@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, FluxTransformer2DModel
+from diffusers.models.attention_dispatch import attention_backend
 from torch import Tensor, nn
 
 from backend.train import checkpoint, text
@@ -237,13 +239,27 @@ def train(
     Starts with the T5-style encoder that ``reading`` taught, where there is one. ``stop_at`` ends
     early as an interruption would.
     """
+    with _attention_for(device):
+        _train(folder, captions, latents, recipe, device, log, stop_at)
+
+
+def _train(
+    folder: Path,
+    captions: Sequence[str],
+    latents: Latents,
+    recipe: Recipe,
+    device: torch.device,
+    log: Log,
+    stop_at: int | None,
+) -> None:
     plan, path = recipe.flow, folder / "flow.pt"
     torch.manual_seed(recipe.seed)
     networks = build(plan, latents.values.shape[1])
     if taught := checkpoint.load(folder / "text.pt"):
         networks.encoders.t5.load_state_dict(taught["text_encoder_2"])
     modules = networks.modules().to(device).train()
-    _quicken(networks.transformer, device, plan)
+    if plan.compiled:
+        networks.transformer.compile()  # fused element-wise work
     spoken = vary(captions, plan, recipe.seed)
     words = words_of(networks.encoders, spoken, plan.tokens)
     movers = optimisers(modules, plan)
@@ -291,12 +307,15 @@ def train(
             return
 
 
-def _quicken(transformer: FluxTransformer2DModel, device: torch.device, plan: FlowRecipe) -> None:
-    """On a CPU, short sequences train quicker with plain attention and fused element-wise work."""
-    if device.type == "cpu":
-        transformer.set_attention_backend("_native_math")
-    if plan.compiled:
-        transformer.compile()
+def _attention_for(device: torch.device) -> AbstractContextManager[None]:
+    """On a CPU, short sequences train quicker with plain attention.
+
+    For a time only: ``set_attention_backend`` of a model changes every other model of the process
+    too, whose results would then differ in the last bits.
+    """
+    if device.type != "cpu":
+        return nullcontext()
+    return cast("AbstractContextManager[None]", attention_backend("_native_math"))
 
 
 def _restore(state: dict[str, Any], modules: nn.Module, movers: list[torch.optim.Optimizer]) -> int:

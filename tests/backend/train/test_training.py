@@ -204,6 +204,22 @@ def test_the_flow_loss_falls_and_needs_the_text(done: Workplace) -> None:
         assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
 
 
+def test_training_leaves_the_attention_of_other_models_as_it_was(tmp_path: Path) -> None:
+    before = active_attention()
+    place = _place(tmp_path)
+    draw_bank(place.folder / "bank", TINY, workers=1)
+    place.train_vae()
+    place.train_flow()
+    assert active_attention() == before
+
+
+def active_attention() -> object:
+    """What every model of diffusers that names no attention of its own computes with."""
+    from diffusers.models.attention_dispatch import _AttentionBackendRegistry
+
+    return _AttentionBackendRegistry.get_active_backend()[0]
+
+
 def test_packing_is_the_one_of_flux() -> None:
     from diffusers import FluxPipeline
 
