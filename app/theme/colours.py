@@ -1,8 +1,8 @@
-"""The colours of the studio, dark and light, and how well they can be told from their ground."""
+"""The colours of the studio: dark and light, each also in high contrast; and contrast itself."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,19 @@ class Colours:
     okfill: str
     shadow: str
     dark: bool
+    high: bool = False
+    """High contrast: text 7 : 1, lines as outlines of controls, no shadows, thicker rings."""
+
+    @property
+    def ring(self) -> float:
+        """How thick the ring of the keyboard is, in logical pixels."""
+        return 3.0 if self.high else 2.0
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """Every colour by its name."""
+        return {one.name: str(getattr(self, one.name)) for one in fields(self)
+                if one.name not in ("dark", "high")}  # fmt: skip
 
 
 DARK = Colours(
@@ -64,6 +77,35 @@ LIGHT = Colours(
     success="#18703F", warning="#855100", danger="#B3261E",
     dangerfill="#FBE3E0", warnfill="#FBEBCB", okfill="#D7F0E0", shadow="#141820", dark=False,
 )  # fmt: skip
+
+HIGH_DARK = Colours(
+    canvas="#000000", dotgrid="#2A2D32", panel="#0C0D0E", raised="#151618", overlay="#1B1D20",
+    well="#000000", hover="#2E3137", viewer="#1A1A1A",
+    line="#858A94", linestrong="#A9AEB7", control="#C3C7CE", edge="#858A94",
+    strong="#FFFFFF", text="#E9EBEE", weak="#CDD0D6",
+    accent="#BCCCFF", fill="#2A4BBE", onfill="#FFFFFF", focus="#FFD76A", selection="#24366F",
+    success="#7FE3A8", warning="#FFC964", danger="#FFB4AD",
+    dangerfill="#3A1512", warnfill="#332606", okfill="#0F2A1B", shadow="#000000",
+    dark=True, high=True,
+)  # fmt: skip
+
+HIGH_LIGHT = Colours(
+    canvas="#F2F3F5", dotgrid="#C3C7CD", panel="#FFFFFF", raised="#FFFFFF", overlay="#FFFFFF",
+    well="#FFFFFF", hover="#E4E7EB", viewer="#C8C8C8",
+    line="#737983", linestrong="#555A63", control="#3B4048", edge="#50545C",
+    strong="#000000", text="#1B1E23", weak="#373B42",
+    accent="#1A3A9E", fill="#2A4BBE", onfill="#FFFFFF", focus="#7A0063", selection="#CFDBFF",
+    success="#0B4D26", warning="#5C3700", danger="#840F0B",
+    dangerfill="#FBE3E0", warnfill="#FBEBCB", okfill="#D7F0E0", shadow="#141820",
+    dark=False, high=True,
+)  # fmt: skip
+
+
+def colours_of(dark: bool, high: bool) -> Colours:
+    """The colours of a theme."""
+    if high:
+        return HIGH_DARK if dark else HIGH_LIGHT
+    return DARK if dark else LIGHT
 
 
 def contrast(one: str, other: str) -> float:

@@ -10,8 +10,9 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 from app.theme.colours import Colours, mix
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, font, written_in
 from app.theme.icons import FOLDER
+from app.theme.measures import REGULAR, Measures
 
 _SHEET = Template("""
 * { outline: 0; }
@@ -21,16 +22,17 @@ QMainWindow::separator { background: $edge; width: 1px; height: 1px; }
 QMainWindow::separator:hover { background: $accent; }
 QToolTip { background: $overlay; color: $text; border: 1px solid $linestrong; padding: 4px 6px; }
 QMenuBar { padding: 0 4px; spacing: 0; }
-QMenuBar::item { padding: 6px 10px; border-radius: 6px; background: transparent; }
+QMenuBar::item { padding: ${barpad}px 10px; border-radius: 6px; background: transparent; }
 QMenuBar::item:selected { background: $hover; color: $strong; }
 QMenu { background: $overlay; border: 1px solid $linestrong; border-radius: 8px; padding: 4px; }
-QMenu::item { padding: 5px 24px 5px 12px; border-radius: 4px; min-height: 16px; }
+QMenu::item { padding: ${itempad}px 24px ${itempad}px 12px; border-radius: 4px;
+  min-height: ${itemtext}px; }
 QMenu::item:selected { background: $selection; color: $strong; }
 QMenu::item:disabled { color: $faint; }
 QMenu::separator { height: 1px; background: $line; margin: 4px 8px; }
 QMenu::icon { padding-left: 8px; }
 QPushButton { background: $button; color: $strong; border: 1px solid $linestrong;
-  border-radius: 6px; padding: 0 12px; min-height: 22px; font-weight: 500; }
+  border-radius: 6px; padding: 0 12px; min-height: ${inner}px; font-weight: 500; }
 QPushButton:hover { background: $hover; }
 QPushButton:pressed { background: $selection; }
 QPushButton:disabled { background: $panel; color: $faint; border-color: $line; }
@@ -42,7 +44,7 @@ QPushButton[kind="ghost"] { background: transparent; border: 1px solid transpare
 QPushButton[kind="ghost"]:hover { background: $hover; }
 QPushButton[kind="danger"] { background: $dangerfill; color: $danger; border: 1px solid $danger; }
 QPushButton[kind="danger"]:disabled { background: $panel; color: $faint; border-color: $line; }
-QPushButton:focus, QToolButton:focus { border: 2px solid $focus; }
+QPushButton:focus, QToolButton:focus { border: ${ring}px solid $focus; }
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: 6px;
   padding: 3px; min-width: 16px; min-height: 16px; }
 QToolButton:hover { background: $hover; }
@@ -50,11 +52,11 @@ QToolButton:checked, QToolButton:pressed { background: $selection; color: $stron
 QToolButton::menu-indicator { image: none; }
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: $well;
   color: $strong; border: 1px solid $line; border-radius: 4px; padding: 0 7px; }
-QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { min-height: 22px; }
+QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { min-height: ${inner}px; }
 QPlainTextEdit, QTextEdit { padding: 3px 4px; }
 QLineEdit:hover, QComboBox:hover, QPlainTextEdit:hover { border-color: $linestrong; }
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus,
-  QComboBox:focus { border: 2px solid $focus; padding: 0 6px; }
+  QComboBox:focus { border: ${ring}px solid $focus; padding: 0 ${ringpad}px; }
 QPlainTextEdit:focus, QTextEdit:focus { padding: 2px 3px; }
 QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled { color: $faint; }
 QLineEdit[wrong="true"], QPlainTextEdit[wrong="true"] { border-color: $danger; }
@@ -85,7 +87,7 @@ QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus { background: trans
 QComboBox QAbstractItemView { background: $overlay; border: 1px solid $linestrong; padding: 4px;
   border-radius: 6px; }
 QAbstractItemView { background: $panel; border: 0; alternate-background-color: $panel; }
-QAbstractItemView::item { padding: 4px 8px; border-radius: 4px; min-height: 16px; }
+QAbstractItemView::item { padding: ${rowpad}px 8px; border-radius: 4px; min-height: 16px; }
 QAbstractItemView::item:hover { background: $hover; }
 QAbstractItemView::item:selected { background: $selection; color: $strong; }
 QHeaderView::section { background: $panel; color: $weak; border: 0; padding: 4px 8px;
@@ -105,7 +107,7 @@ QScrollArea > QWidget > QWidget { background: transparent; }
 QTabWidget::pane { border: 0; background: $panel; }
 QTabBar { background: $panel; border: 0; qproperty-drawBase: 0; }
 QTabBar::tab { background: transparent; color: $weak; padding: 0 2px; margin: 0 8px;
-  height: 30px; border: 0; border-bottom: 2px solid transparent; font-weight: 500; }
+  height: ${tab}px; border: 0; border-bottom: 2px solid transparent; font-weight: 500; }
 QTabBar::tab:hover { color: $text; }
 QTabBar::tab:selected { color: $strong; font-weight: 600; border-bottom: 2px solid $accent; }
 QTabBar::tab:focus { color: $focus; }
@@ -153,21 +155,27 @@ _MARKS = {
 """The icons that a style sheet names: which, and in which colour."""
 
 
-def style_sheet(colours: Colours, marks: Mapping[str, Path]) -> str:
+def style_sheet(colours: Colours, marks: Mapping[str, Path], measures: Measures = REGULAR) -> str:
     """The style sheet of a theme; ``marks`` are the files of ``tinted``.
 
     Buttons have a property ``kind``: ``primary`` (one on a surface), ``ghost``, ``danger``. Labels
     and frames have a ``role``: ``weak``, ``strong``, ``danger``, ``warning``; ``line``, ``card``,
     ``overlay``. A field with a wrong value has ``wrong``; a spin box without buttons is ``bare``.
     """
-    tokens = {name: getattr(colours, name) for name in colours.__slots__ if name != "dark"}
     white = mix(colours.overlay, "#FFFFFF", 0.06)
     files = {name: f'"{place.as_posix()}"' for name, place in marks.items()}
+    line = round(16 * measures.text)
+    pad = max(2, (measures.item - line) // 2 - 1)
+    figures = {
+        "inner": measures.field - 2, "tab": measures.tall(30), "itempad": pad, "rowpad": pad,
+        "itemtext": line, "barpad": max(2, (measures.tall(28) - line) // 2),
+        "ring": round(colours.ring), "ringpad": 8 - round(colours.ring),
+    }  # fmt: skip
     return _SHEET.substitute(
-        tokens | files,
+        colours.tokens | files | {name: str(figure) for name, figure in figures.items()},
         button=white if colours.dark else colours.overlay,
         fillhover=mix(colours.fill, "#000000", 0.12),
-        faint=mix(colours.panel, colours.weak, 0.6),
+        faint=colours.weak if colours.high else mix(colours.panel, colours.weak, 0.6),
     )
 
 
@@ -205,18 +213,26 @@ def tinted(colours: Colours, folder: Path) -> dict[str, Path]:
     return found
 
 
-def apply(application: QApplication, colours: Colours, folder: Path, scale: float = 1.0) -> None:
+def apply(
+    application: QApplication, colours: Colours, folder: Path, measures: Measures = REGULAR
+) -> None:
     """Dress the whole application.
 
     Args:
         application: What is dressed.
         colours: Of the theme.
         folder: Where icons in the colours of the theme may be written, as in the user's cache.
-        scale: The user's text scale, 0.9 to 1.5.
+        measures: The density and the text scale.
     """
     if not application.styleSheet():  # each of these goes through all widgets
         application.setStyle("Fusion")
-    if application.font() != font(Role.BODY, scale):
-        application.setFont(font(Role.BODY, scale))
+    body = font(Role.BODY, measures.text)
+    if application.font() != body:
+        application.setFont(body)
     application.setPalette(palette(colours))
-    application.setStyleSheet(style_sheet(colours, tinted(colours, folder)))
+    application.setStyleSheet(style_sheet(colours, tinted(colours, folder), measures))
+    fonts = {role: font(role) for role in Role}
+    for widget in application.allWidgets():  # the sheet gives back the font of the first time
+        role = written_in(widget)
+        if role is not None and widget.font() != fonts[role]:
+            widget.setFont(fonts[role])

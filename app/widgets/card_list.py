@@ -91,6 +91,11 @@ class CardList(QListView):
         index = self.currentIndex()
         return self.cards.card(index.row()).key if index.isValid() else ""
 
+    @property
+    def row_height(self) -> int:
+        """A card and the gap under it."""
+        return self._theme.measures.tall(HEIGHT) + GAP
+
     def card_rect(self, index: Index) -> QRectF:
         """Where a card lies in the viewport, without the gap."""
         rect = QRectF(self.visualRect(index))
@@ -222,7 +227,7 @@ class CardList(QListView):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(QColor(self._theme.colours.accent), 2))
             y = (
-                self._gap_at(self._pointer.y()) * (HEIGHT + GAP)
+                self._gap_at(self._pointer.y()) * self.row_height
                 - self.verticalOffset()
                 - GAP / 2
                 + _RING
@@ -232,7 +237,7 @@ class CardList(QListView):
 
     def _gap_at(self, y: float) -> int:
         """The gap nearest to a height: 0 before the first card."""
-        row = round((y + self.verticalOffset() + GAP / 2) / (HEIGHT + GAP))
+        row = round((y + self.verticalOffset() + GAP / 2) / self.row_height)
         return max(0, min(row, len(self.cards.cards)))
 
     def _put_down(self, key: str, gap: int) -> None:
@@ -268,7 +273,7 @@ class _Delegate(QStyledItemDelegate):
         painter.restore()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(200, HEIGHT + GAP)
+        return QSize(200, self._view.row_height)
 
     def helpEvent(
         self, event: QHelpEvent, view: QWidget, option: QStyleOptionViewItem, index: Index

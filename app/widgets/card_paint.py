@@ -5,7 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QImage,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QPixmap,
+    QTextLayout,
+)
 
 from app.theme.colours import Colours, mix
 from app.theme.fonts import Role, font
@@ -80,17 +89,21 @@ def paint_card(
     beside = QRectF(words)
     if card.act is not None and not card.act.icon:
         beside.setRight(act_rect(card.act, rect).left() - 12)
-    _line(painter, beside, middle - 11, card.title, Role.TITLE, colours.strong)
-    _line(painter, words, middle + 10, card.sentence, Role.BODY, getattr(colours, told))
+    apart = rect.height() / 62  # larger texts, higher cards
+    if card.sentence or card.progress >= 0:
+        _line(painter, beside, middle - 11 * apart, card.title, Role.TITLE, colours.strong)
+        _line(painter, words, middle + 10 * apart, card.sentence, Role.BODY, getattr(colours, told))
+    else:
+        _paragraph(painter, beside, card.title, colours.strong)
     if card.progress >= 0:
-        _bar(painter, words, rect.top() + 52, card.progress, colours)
+        _bar(painter, words, rect.bottom() - 10, card.progress, colours)
     if card.act is not None:
         _button(painter, act_rect(card.act, rect), card.act, colours, ratio, pressed)
     elif card.mark:
         place = QPointF(rect.right() - 16 - ICON, rect.center().y() - ICON / 2)
         painter.drawPixmap(place, icon(card.mark, ICON, getattr(colours, card.mark_token), ratio))
     if focused:
-        painter.setPen(QPen(QColor(colours.focus), 2))
+        painter.setPen(QPen(QColor(colours.focus), colours.ring))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(rect.adjusted(-1, -1, 1, 1), 9, 9)
 
@@ -142,6 +155,24 @@ def _line(
     fitted = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(words.width()))
     flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextSingleLine
     painter.drawText(QRectF(words.left(), middle - 10, words.width(), 20), int(flags), fitted)
+
+
+def _paragraph(painter: QPainter, words: QRectF, text: str, colour: str) -> None:
+    """A title that has the whole card: two lines where one is too short for it."""
+    face = font(Role.TITLE)
+    laid = QTextLayout(text, face)
+    laid.beginLayout()
+    lines: list[tuple[int, int]] = []
+    while len(lines) < 2 and (line := laid.createLine()).isValid():
+        line.setLineWidth(words.width())
+        lines.append((line.textStart(), line.textLength()))
+    laid.endLayout()
+    height = QFontMetricsF(face).height()
+    top = words.center().y() - height * (len(lines) - 1) / 2
+    for number, (start, length) in enumerate(lines):
+        last = number == len(lines) - 1
+        said = text[start:] if last else text[start : start + length]
+        _line(painter, words, top + number * height, said, Role.TITLE, colour)
 
 
 def _bar(painter: QPainter, words: QRectF, top: float, share: float, colours: Colours) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QWheelEvent
+from PySide6.QtGui import QAccessible, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from app.labels import label, value_words
@@ -20,6 +20,8 @@ _MOVES = {Qt.Key.Key_Up: -1, Qt.Key.Key_Left: -1, Qt.Key.Key_Down: 1, Qt.Key.Key
 
 class ChoiceEditor(Well):
     """A choice. A click, Enter or Space opens the list; arrows take the next one."""
+
+    spoken_role = QAccessible.Role.ComboBox
 
     def build(self) -> None:
         """The list is made when it opens."""
@@ -41,7 +43,7 @@ class ChoiceEditor(Well):
 
     def refresh(self) -> None:
         """Paint anew, and tell a screen reader."""
-        self.setAccessibleDescription("Several values" if self.mixed else self.words())
+        self.setAccessibleDescription(tr("Several values") if self.mixed else self.words())
         self.setToolTip(self.words() if self.param.kind == "model" else "")
         self.update()
 
@@ -65,9 +67,7 @@ class ChoiceEditor(Well):
 
     def make_list(self) -> PickList:
         """The list, not yet shown."""
-        return PickList(
-            self.context.theme, self.entries(), str(self._value), self, self.context.scale
-        )
+        return PickList(self.context.theme, self.entries(), str(self._value), self)
 
     def _take(self, key: str) -> None:
         if key != self._value or self.mixed:
@@ -151,7 +151,7 @@ class ModelEditor(ChoiceEditor):
             return model is None or header.lets(model)
 
         made = PickList(
-            self.context.theme, self.entries(), str(self._value), self, self.context.scale,
+            self.context.theme, self.entries(), str(self._value), self,
             header if header.boxes else None, keep,
         )  # fmt: skip
         header.setParent(made)

@@ -6,6 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QAccessible,
     QColor,
     QKeyEvent,
     QLinearGradient,
@@ -166,6 +167,8 @@ class ColourPopup(QFrame):
 
 class Plane(QWidget):
     """One or two parts of a colour as a place; moved by hand and by arrows."""
+
+    spoken_role = QAccessible.Role.ColorChooser
 
     moved = Signal(bool)
 

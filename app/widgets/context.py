@@ -78,7 +78,6 @@ class EditorContext:
     Attributes:
         theme: Colours, fonts and icons.
         label: What the value is called on screen and by a screen reader.
-        scale: The user's text scale, 0.9 to 1.5.
         compact: On a node: one line, no captions beside the field.
         ask_path: Asks the user for a file or folder.
         grant: Takes a picked path, lets workflows read it, and says how the document names it.
@@ -92,7 +91,6 @@ class EditorContext:
 
     theme: Theme
     label: str = ""
-    scale: float = 1.0
     compact: bool = False
     ask_path: Callable[[PathQuestion], Path | None] = ask_path
     grant: Callable[[Path], str] = str

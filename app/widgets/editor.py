@@ -6,6 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QAccessible,
     QColor,
     QEnterEvent,
     QFocusEvent,
@@ -23,9 +24,10 @@ from app.labels import label
 from app.theme.colours import Colours
 from app.theme.fonts import Role, font
 from app.widgets.context import EditorContext
+from app.widgets.spoken import tell_value
+from app.words import tr
 from backend.graph.spec import Param
 
-HEIGHT = 24
 RADIUS = 4.0
 PAD = 8
 
@@ -90,6 +92,7 @@ class ParamEditor(QWidget):
         """Show a value and tell that it was edited."""
         self._value, self.mixed = value, False
         self.refresh()
+        tell_value(self)
         self.edited.emit(value, final)
 
     def colours(self) -> Colours:
@@ -97,12 +100,12 @@ class ParamEditor(QWidget):
         return self.context.theme.colours
 
     def font_of(self, role: Role) -> QFont:
-        """A font in the user's text scale."""
-        return font(role, self.context.scale)
+        """A font in the user's text scale; on a node in that of the node."""
+        return font(role, 1.0 if self.context.compact else None)
 
     def sizeHint(self) -> QSize:
         """As wide as it gets, one field high."""
-        return QSize(160, max(HEIGHT, round(20 * self.context.scale)))
+        return QSize(160, self.context.theme.measures.field)
 
     def minimumSizeHint(self) -> QSize:
         """It works on a node too."""
@@ -111,6 +114,8 @@ class ParamEditor(QWidget):
 
 class Well(ParamEditor):
     """An editor that paints itself as a sunken field, and shows the keyboard's ring."""
+
+    spoken_role = QAccessible.Role.EditableText
 
     def build(self) -> None:
         """Nothing is inside yet."""
@@ -122,6 +127,10 @@ class Well(ParamEditor):
     def words(self) -> str:
         """What stands in the field."""
         return str(self._value)
+
+    def spoken_value(self) -> str:
+        """What a screen reader says is in it."""
+        return tr("Several values") if self.mixed else self.words()
 
     def filled(self) -> float | None:
         """How much of the field is filled, 0 to 1."""
@@ -163,7 +172,7 @@ class Well(ParamEditor):
         """The value, elided where it is too long."""
         colours = self.colours()
         font = self.font_of(self.text_role())
-        words = "Several values" if self.mixed else self.words()
+        words = self.spoken_value()
         box = self.well().adjusted(PAD, 0, -self.right(), 0)
         painter.setFont(font)
         painter.setPen(QColor(colours.weak if self.pale() else colours.strong))
@@ -257,5 +266,5 @@ def paint_well(
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawPath(path)
     if ringed:
-        painter.setPen(QPen(QColor(colours.focus), 2))
+        painter.setPen(QPen(QColor(colours.focus), colours.ring))
         painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), RADIUS, RADIUS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.theme.theme import Theme
 
 
@@ -22,7 +22,7 @@ class Empty(QWidget):
         self._theme, self._icon = theme, icon
         self._glyph = QLabel()
         self._line = QLabel(line)
-        self._line.setFont(font(Role.EMPTY))
+        write_in(self._line, Role.EMPTY)
         self._line.setProperty("role", "strong")
         self._sentence = QLabel(sentence)
         self._sentence.setProperty("role", "weak")

@@ -28,6 +28,7 @@ from app.widgets.figures import (
     written,
 )
 from app.widgets.line import Line
+from app.words import tr
 
 REST = 400
 """Milliseconds after which steps by keys or the wheel are one edit."""
@@ -45,6 +46,8 @@ _ENDS = (Qt.Key.Key_Home, Qt.Key.Key_End)
 
 class NumberEditor(Well):
     """A number or whole number. A drag moves it, Shift finely and Ctrl coarsely; a click types."""
+
+    spoken_role = QAccessible.Role.SpinBox
 
     def build(self) -> None:
         """The line is made when something is typed."""
@@ -85,7 +88,7 @@ class NumberEditor(Well):
 
     def refresh(self) -> None:
         """Paint anew, and tell a screen reader."""
-        said = "Several values" if self.mixed else self.words()
+        said = tr("Several values") if self.mixed else self.words()
         self.setAccessibleDescription(said)
         if self.hasFocus():
             QAccessible.updateAccessibility(QAccessibleValueChangeEvent(self, said))

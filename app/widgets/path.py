@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import (
+    QAccessible,
     QDragEnterEvent,
     QDropEvent,
     QKeyEvent,
@@ -25,6 +26,8 @@ _OPEN = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 
 class PathEditor(Well):
     """A file or folder. A click on the folder asks for one; a click on the name types it."""
+
+    spoken_role = QAccessible.Role.Button
 
     def build(self) -> None:
         """The line is made when something is typed."""
@@ -57,7 +60,7 @@ class PathEditor(Well):
     def refresh(self) -> None:
         """Paint anew, and tell the whole path."""
         self.setToolTip(str(self._value))
-        self.setAccessibleDescription("Several values" if self.mixed else self.words())
+        self.setAccessibleDescription(tr("Several values") if self.mixed else self.words())
         self.update()
 
     def paint_words(self, painter: QPainter) -> None:

@@ -23,7 +23,6 @@ from app.theme.fonts import Role, font
 from app.theme.theme import Theme
 from app.words import tr
 
-ROW = 26
 SEARCHED = 9
 """From so many entries on there is a search line."""
 _MOST = 12
@@ -49,11 +48,11 @@ class Entry:
 class _Rows(QStyledItemDelegate):
     """Paints a row: a check before the present one, the title, and the note at the right."""
 
-    def __init__(self, theme: Theme, scale: float, present: str, parent: QObject) -> None:
+    def __init__(self, theme: Theme, present: str, parent: QObject) -> None:
         super().__init__(parent)
         self._theme, self._present = theme, present
-        self._body, self._small = font(Role.BODY, scale), font(Role.CAPTION, scale)
-        self._height = max(ROW, round(ROW * scale))
+        self._body, self._small = font(Role.BODY), font(Role.CAPTION)
+        self._height = theme.measures.item - 2
 
     def sizeHint(
         self, option: QStyleOptionViewItem, index: QModelIndex  # type: ignore[override]
@@ -110,7 +109,6 @@ class PickList(QFrame):
         entries: Sequence[Entry],
         present: str,
         parent: QWidget,
-        scale: float = 1.0,
         header: QWidget | None = None,
         keep: Callable[[Entry], bool] | None = None,
     ) -> None:
@@ -132,7 +130,7 @@ class PickList(QFrame):
         self.rows.setStyleSheet("QListWidget { background: transparent; }")
         self.rows.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.rows.setMouseTracking(True)
-        self.rows.setItemDelegate(_Rows(theme, scale, present, self))
+        self.rows.setItemDelegate(_Rows(theme, present, self))
         self.rows.itemClicked.connect(self._take)
         self.rows.itemEntered.connect(self.rows.setCurrentItem)
         self.rows.installEventFilter(self)
@@ -143,8 +141,8 @@ class PickList(QFrame):
         if header is not None:
             layout.addWidget(header)
         layout.addWidget(self.rows)
-        self._body: QFont = font(Role.BODY, scale)
-        self._height = max(ROW, round(ROW * scale))
+        self._body: QFont = font(Role.BODY)
+        self._height = theme.measures.item - 2
         self.sift()
 
     def sift(self, text: str = "") -> None:

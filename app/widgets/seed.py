@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QResizeEvent
+from PySide6.QtGui import QAccessible, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from app.widgets.context import EditorContext
@@ -21,6 +21,7 @@ from backend.graph.spec import Param
 FIXED, RANDOMLY, NEXT = 0, 1, 2
 LARGEST = 2**63 - 1
 _FIELD = 118
+_LEAST = 56
 _NARROW = 240
 """Below this width the three words become one sign in the field."""
 
@@ -28,6 +29,8 @@ _NARROW = 240
 class SeedEditor(ParamEditor):
     """A seed. Fixed keeps the number that is shown, Random draws one per run, Next takes the one
     after it."""
+
+    spoken_role = QAccessible.Role.Grouping
 
     def build(self) -> None:
         """The number, and the three words."""
@@ -38,9 +41,7 @@ class SeedEditor(ParamEditor):
         self.field.reverted.connect(self.reverted)
         self.field.ended.connect(self.ended)
         self.field.noted.connect(self.noted)
-        self.modes = Segments(
-            self.context.theme, (tr("Fixed"), tr("Random"), tr("Next")), self.context.scale, self
-        )
+        self.modes = Segments(self.context.theme, (tr("Fixed"), tr("Random"), tr("Next")), self)
         self.modes.setAccessibleName(tr("How the seed is chosen"))
         self.modes.setToolTip(
             tr("Fixed runs with this seed. Random draws one for every run. "
@@ -84,14 +85,16 @@ class SeedEditor(ParamEditor):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Where there is no room for the words, a sign in the field stands for them."""
-        narrow = self.width() < _NARROW
+        least = self.modes.least_width()
+        narrow = self.width() < max(_NARROW, least + _LEAST + 8)
         self.modes.setVisible(not narrow)
         self.field.narrow = narrow
         height = self.height()
         if narrow:
             self.field.setGeometry(0, 0, self.width(), height)
             return
-        words = min(self.width() - 96, max(self.modes.sizeHint().width(), self.width() - 126))
+        wanted = max(self.modes.sizeHint().width(), self.width() - 126)
+        words = max(least, min(self.width() - 96, wanted))
         left = min(_FIELD, self.width() - words - 8)
         self.field.setGeometry(0, 0, left, height)
         self.modes.setGeometry(left + 8, 0, self.width() - left - 8, height)

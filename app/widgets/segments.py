@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QAccessible,
     QColor,
     QFocusEvent,
     QFontMetrics,
@@ -20,17 +21,20 @@ from PySide6.QtWidgets import QWidget
 from app.theme.fonts import Role, font
 from app.theme.theme import Theme
 
+_TIGHT = 10
+"""Logical pixels between two words where there is little room."""
+
 
 class Segments(QWidget):
     """Segments; ``pressed`` tells which. Some are choices, some only do something."""
 
+    spoken_role = QAccessible.Role.Grouping
+
     pressed = Signal(int)
 
-    def __init__(
-        self, theme: Theme, words: Sequence[str], scale: float = 1.0, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, theme: Theme, words: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme, self.words, self._scale = theme, tuple(words), scale
+        self._theme, self.words = theme, tuple(words)
         self.chosen = 0
         self._at: int | None = None
         self._hover: int | None = None
@@ -46,18 +50,28 @@ class Segments(QWidget):
 
     def sizeHint(self) -> QSize:
         """Room for every word."""
-        metrics = QFontMetrics(font(Role.CAPTION, self._scale))
+        metrics = QFontMetrics(font(Role.CAPTION))
         widest = max(metrics.horizontalAdvance(word) for word in self.words)
-        return QSize((widest + 20) * len(self.words) + 4, 24)
+        return QSize((widest + 20) * len(self.words) + 4, self._theme.measures.field)
 
     def minimumSizeHint(self) -> QSize:
         """As ``sizeHint``."""
         return self.sizeHint()
 
     def box(self, index: int) -> QRectF:
-        """Where a segment is."""
-        width = (self.width() - 4) / len(self.words)
-        return QRectF(2 + index * width, 2, width, self.height() - 4)
+        """Where a segment is: all alike where there is room, else each as wide as its word asks."""
+        room, count = self.width() - 4, len(self.words)
+        if self.width() >= self.sizeHint().width():
+            return QRectF(2 + index * room / count, 2, room / count, self.height() - 4)
+        metrics = QFontMetrics(font(Role.CAPTION))
+        wide = [metrics.horizontalAdvance(word) + _TIGHT for word in self.words]
+        share = room / sum(wide)
+        return QRectF(2 + sum(wide[:index]) * share, 2, wide[index] * share, self.height() - 4)
+
+    def least_width(self) -> int:
+        """Below this the words run into each other."""
+        metrics = QFontMetrics(font(Role.CAPTION))
+        return sum(metrics.horizontalAdvance(word) + _TIGHT for word in self.words) + 4
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """A well, and the chosen one raised in it."""
@@ -73,11 +87,11 @@ class Segments(QWidget):
             if on:
                 painter.setBrush(QColor(colours.hover if colours.dark else colours.selection))
                 painter.drawRoundedRect(self.box(index), 4, 4)
-            painter.setFont(font(Role.CAPTION, self._scale))
+            painter.setFont(font(Role.CAPTION))
             painter.setPen(QColor(colours.strong if on or over else colours.weak))
             painter.drawText(self.box(index), Qt.AlignmentFlag.AlignCenter, word)
         if self._at is not None:
-            painter.setPen(QPen(QColor(colours.focus), 2))
+            painter.setPen(QPen(QColor(colours.focus), colours.ring))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(self.box(self._at), 4, 4)
         painter.end()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import QAccessible, QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen
 
 from app.labels import value_words
 from app.theme.fonts import Role
 from app.widgets.editor import PAD, Well
+from app.words import tr
 
 _WIDTH, _TALL = 28.0, 16.0
 
 
 class SwitchEditor(Well):
     """A boolean. A click, Space or Enter turns it; Left is no, Right is yes."""
+
+    spoken_role = QAccessible.Role.CheckBox
 
     def build(self) -> None:
         """It is pressed like a button."""
@@ -26,8 +29,12 @@ class SwitchEditor(Well):
 
     def refresh(self) -> None:
         """Paint anew, and tell a screen reader."""
-        self.setAccessibleDescription("Several values" if self.mixed else self.words())
+        self.setAccessibleDescription(self.spoken_value())
         self.update()
+
+    def spoken_checked(self) -> bool:
+        """Whether it is on."""
+        return bool(self._value) and not self.mixed
 
     def begin(self, text: str = "") -> None:
         """There is nothing to type: it turns."""
@@ -79,7 +86,7 @@ class SwitchEditor(Well):
         font = self.font_of(Role.BODY)
         painter.setFont(font)
         painter.setPen(QColor(colours.weak if self.mixed else colours.strong))
-        said = "Several values" if self.mixed else self.words()
+        said = tr("Several values") if self.mixed else self.words()
         box = QRectF(self.rect()).adjusted(track.right() + 8, 0, -PAD, 0)
         said = QFontMetrics(font).elidedText(said, Qt.TextElideMode.ElideRight, int(box.width()))
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, said)

@@ -6,6 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import (
+    QAccessible,
     QFocusEvent,
     QFontMetricsF,
     QKeyEvent,
@@ -21,6 +22,7 @@ from app.theme.fonts import Role
 from app.widgets.editor import Well
 from app.widgets.line import Line, clean
 from app.widgets.weights import weighed
+from app.words import tr
 
 PAUSE = 300
 """Milliseconds without a key after which tokens are counted."""
@@ -28,6 +30,8 @@ PAUSE = 300
 
 class TextEditor(Well):
     """One line of text, in the field itself."""
+
+    spoken_role = QAccessible.Role.EditableText
 
     def build(self) -> None:
         """The line is always there: a click sets its cursor."""
@@ -46,7 +50,7 @@ class TextEditor(Well):
     def refresh(self) -> None:
         """Show the value, unless it is what stands there."""
         text = "" if self.mixed or self._value is None else str(self._value)
-        self.line.setPlaceholderText("Several values" if self.mixed else self.hint())
+        self.line.setPlaceholderText(tr("Several values") if self.mixed else self.hint())
         if self.line.text() != text and not (self.line.hasFocus() and self.line.isModified()):
             self.line.setText(text)
             self.line.setCursorPosition(0)
@@ -157,6 +161,8 @@ class _Words(QPlainTextEdit):
 class WordsEditor(Well):
     """Text of many lines; it grows with them. Every key is told, and is final when it is left."""
 
+    spoken_role = QAccessible.Role.EditableText
+
     LEAST, MOST = 3, 12
     """Lines that are seen."""
 
@@ -180,7 +186,7 @@ class WordsEditor(Well):
     def refresh(self) -> None:
         """Show the value, unless it is what stands there."""
         text = "" if self.mixed or self._value is None else str(self._value)
-        self.box.setPlaceholderText("Several values" if self.mixed else "")
+        self.box.setPlaceholderText(tr("Several values") if self.mixed else "")
         if self.box.toPlainText() != text:
             self._filling = True
             self.box.setPlainText(text)

@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
+    QAccessible,
     QColor,
     QKeyEvent,
     QMouseEvent,
@@ -18,7 +19,7 @@ from PySide6.QtGui import (
 
 from app.labels import figure
 from app.theme.fonts import Role
-from app.widgets.editor import HEIGHT, ParamEditor, Well
+from app.widgets.editor import ParamEditor, Well
 from app.widgets.figures import written
 from app.widgets.text import TextEditor
 from app.words import tr
@@ -30,6 +31,8 @@ _BUTTON = 26
 
 class ValuesEditor(ParamEditor):
     """Numbers with commas between them; the sign at the right shows them as a curve."""
+
+    spoken_role = QAccessible.Role.Grouping
 
     def build(self) -> None:
         """The line and the curve; the curve is folded away."""
@@ -67,7 +70,9 @@ class ValuesEditor(ParamEditor):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """The curve takes what the field leaves."""
-        field = self.height() if self.curve.isHidden() else max(HEIGHT, self.height() - CURVE - 4)
+        field = self.height()
+        if not self.curve.isHidden():
+            field = max(self.context.theme.measures.field, field - CURVE - 4)
         self.line.setGeometry(0, 0, self.width(), field)
         self.curve.setGeometry(0, field + 4, self.width(), CURVE)
 
@@ -89,7 +94,7 @@ class _ValuesLine(TextEditor):
     def refresh(self) -> None:
         """Show the numbers, unless they are being typed."""
         text = "" if self.mixed else listed(self._value)
-        self.line.setPlaceholderText("Several values" if self.mixed else tr("None"))
+        self.line.setPlaceholderText(tr("Several values") if self.mixed else tr("None"))
         if self.line.text() != text and not (self.line.hasFocus() and self.line.isModified()):
             self.line.setText(text)
             self.line.setCursorPosition(0)
@@ -142,6 +147,8 @@ class Curve(Well):
     A drag or Up and Down move a point, Left and Right choose one, a double click or Insert puts one
     in after it, Delete takes it out. It spans what the numbers span, and 0 to 1 at least.
     """
+
+    spoken_role = QAccessible.Role.Graphic
 
     def build(self) -> None:
         """The first point is chosen."""

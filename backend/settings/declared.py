@@ -123,6 +123,12 @@ class Studio:
         "text", "regular", "How high rows are.", choices=("compact", "regular", "roomy")
     )
     text: float = _setting("number", 1.0, "Size of texts; 1 is as designed.", 0.9, 1.5)
+    contrast: str = _setting(
+        "text",
+        "system",
+        "High contrast, or as the system has it.",
+        choices=("system", "normal", "high"),
+    )
     still: bool = _setting("yes", False, "Whether nothing moves that need not.")
     shortcuts: tuple[str, ...] = _setting(
         "texts", (), "Keys that are not as Weft has them, each as command=keys."

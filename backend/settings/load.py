@@ -105,7 +105,11 @@ def read_file(path: Path) -> dict[str, Any]:
     """
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise SettingError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except UnicodeDecodeError:
+        raise SettingError(f"{path} cannot be read: it is no text in UTF-8.") from None
+    except (ValueError, RecursionError) as error:
         raise SettingError(f"{path} cannot be read ({error}). Correct the file.") from None
     found: dict[str, Any] = {}
     for section, held in tree.items():

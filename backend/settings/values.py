@@ -29,7 +29,7 @@ def read_size(text: str) -> int:
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text[:40]!r} is no size; write 20GiB or 500MB")
+        raise ValueError("write a size such as 20GiB or 500MB")
     units = {name.lower(): factor for name, factor in _UNITS.items()}
     return int(Decimal(match[1]) * units[(match[2] or "").lower()])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
+    QAccessible,
     QColor,
     QFocusEvent,
     QImage,
@@ -25,6 +26,8 @@ _MARGIN = 16
 
 class PictureView(QWidget):
     """Shows a picture. The wheel zooms to the pointer, the middle button and Space move it."""
+
+    spoken_role = QAccessible.Role.Graphic
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -115,7 +118,7 @@ class PictureView(QWidget):
             painter.drawImage(box, self.picture)
         self.paint_over(painter, box)
         if self._ringed:
-            painter.setPen(QPen(QColor(colours.focus), 2))
+            painter.setPen(QPen(QColor(colours.focus), colours.ring))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         painter.end()

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QFontMetrics
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QLabel,
     QLineEdit,
+    QMenu,
     QMenuBar,
+    QPushButton,
     QSpinBox,
     QWidget,
 )
 
-from app.theme.colours import DARK, LIGHT, Colours
+from app.theme.colours import DARK, HIGH_DARK, HIGH_LIGHT, LIGHT, Colours
+from app.theme.fonts import Role, font, write_in
+from app.theme.measures import REGULAR, Measures
 from app.theme.style import apply, tinted
 
-THEMES = pytest.mark.parametrize("colours", [DARK, LIGHT], ids=["dark", "light"])
+THEMES = pytest.mark.parametrize(
+    "colours", [DARK, LIGHT, HIGH_DARK, HIGH_LIGHT],
+    ids=["dark", "light", "dark and high", "light and high"],
+)  # fmt: skip
 
 
 @pytest.fixture
 def dressed(application, tmp_path):
     """Dresses the application, and undresses it at the end."""
-    yield lambda colours, scale=1.0: apply(application, colours, tmp_path / "icons", scale)
+    yield lambda colours, measures=REGULAR: apply(
+        application, colours, tmp_path / "icons", measures
+    )
+    apply(application, DARK, tmp_path / "icons")
     application.setStyleSheet("")
 
 
@@ -105,8 +116,55 @@ def test_a_spin_box_has_room_for_its_value(dressed, colours: Colours, kind, bare
 def test_texts_follow_the_scale_of_the_user(dressed) -> None:
     dressed(DARK)
     small = QApplication.font().pixelSize()
-    dressed(DARK, 1.5)
+    dressed(DARK, Measures(text=1.5))
     assert QApplication.font().pixelSize() == 18 > small
+
+
+def test_a_widget_with_a_role_follows_the_scale(dressed) -> None:
+    dressed(DARK)
+    title = QLabel("Sample")
+    write_in(title, Role.TITLE)
+    show(title)
+    assert title.font().pixelSize() == 13
+    before = title.sizeHint()
+    dressed(DARK, Measures(text=1.5))
+    assert title.font().pixelSize() == 20
+    dressed(LIGHT, Measures("roomy", 1.5))  # and stays so where only something else changes
+    assert title.font().pixelSize() == 20
+    assert title.sizeHint().width() > 1.3 * before.width()
+    assert font(Role.CAPTION).pixelSize() == 16
+    assert font(Role.CAPTION, 1.0).pixelSize() == 11
+    title.close()
+
+
+def test_rows_and_menus_follow_density_and_scale(dressed) -> None:
+    heights = []
+    for measures in (
+        Measures("compact"), REGULAR, Measures("roomy"), Measures("roomy", 1.5)
+    ):  # fmt: skip
+        dressed(DARK, measures)
+        button, menu, line = QPushButton("Run"), QMenu(), QLineEdit()
+        row = menu.addAction("Open")
+        show(button)
+        menu.ensurePolished()
+        heights.append(
+            (button.sizeHint().height(), menu.actionGeometry(row).height(),
+             line.sizeHint().height())
+        )  # fmt: skip
+        assert line.sizeHint().height() == measures.field
+        button.close()
+    assert heights == sorted(heights)
+    assert heights[0] < heights[1] < heights[2] <= heights[3]
+
+
+@pytest.mark.parametrize("text", [0.9, 1.0, 1.25, 1.5])
+@pytest.mark.parametrize("density", ["compact", "regular", "roomy"])
+def test_no_row_is_lower_than_its_text(density, text) -> None:
+    measures = Measures(density, text)
+    line = QFontMetrics(font(Role.BODY, text)).height()
+    assert measures.field >= QFontMetrics(font(Role.BODY, text)).capHeight() + 8
+    assert measures.item >= line
+    assert measures.row > measures.field
 
 
 def test_menus_of_the_bar_stand_in_the_middle(dressed, application) -> None:

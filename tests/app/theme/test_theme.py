@@ -3,34 +3,74 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from itertools import combinations
 
 import pytest
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QFontInfo, QFontMetricsF, QImage, QPainter
 
-from app.theme.colours import DARK, LIGHT, Colours, contrast, mix
+from app.theme.colours import DARK, HIGH_DARK, HIGH_LIGHT, LIGHT, Colours, contrast, mix
 from app.theme.fonts import INTER, MONO, Role, font
 from app.theme.icons import icon, names
+from app.theme.measures import Measures
 from app.theme.outlines import paint_socket
+from app.theme.theme import Theme
 from app.theme.types import ANY, TYPES, category_look, look_of
 from backend.graph.types import TYPES as SOCKET_TYPES
 
-THEMES = pytest.mark.parametrize("colours", [DARK, LIGHT], ids=["dark", "light"])
+THEMES = pytest.mark.parametrize(
+    "colours", [DARK, LIGHT, HIGH_DARK, HIGH_LIGHT],
+    ids=["dark", "light", "dark and high", "light and high"],
+)  # fmt: skip
+HIGH = pytest.mark.parametrize("colours", [HIGH_DARK, HIGH_LIGHT], ids=["dark", "light"])
+WRITTEN = ("strong", "text", "weak", "accent", "focus", "success", "warning", "danger")
 GROUNDS = ("canvas", "panel", "raised", "overlay")
 
 
 @THEMES
 def test_text_can_be_read_on_every_ground(colours: Colours) -> None:
     for ground in GROUNDS:
-        for text in ("strong", "text", "weak", "accent", "focus", "success", "warning", "danger"):
+        for text in WRITTEN:
             assert contrast(getattr(colours, text), getattr(colours, ground)) >= 4.5, (text, ground)
         assert contrast(colours.control, getattr(colours, ground)) >= 3
     assert contrast(colours.onfill, colours.fill) >= 4.5
     assert contrast(colours.strong, colours.selection) >= 10
     for ground in ("okfill", "warnfill", "dangerfill"):
         assert contrast(colours.text, getattr(colours, ground)) >= 8.4
+
+
+@HIGH
+def test_high_contrast_is_high(colours: Colours) -> None:
+    for ground in (*GROUNDS, "well", "hover"):
+        for text in WRITTEN:
+            assert contrast(getattr(colours, text), getattr(colours, ground)) >= 7, (text, ground)
+    for ground in ("selection", "okfill", "warnfill", "dangerfill"):
+        for text in ("strong", "text", "weak"):
+            assert contrast(getattr(colours, text), getattr(colours, ground)) >= 7, (text, ground)
+    assert contrast(colours.onfill, colours.fill) >= 7
+    for ground in GROUNDS:  # what is an outline only is seen as well as any other graphic
+        for line in ("line", "linestrong", "control", "edge"):
+            assert contrast(getattr(colours, line), getattr(colours, ground)) >= 3
+    assert colours.ring > DARK.ring
+
+
+@THEMES
+def test_what_stands_on_rows_and_fields_can_be_read(colours: Colours) -> None:
+    for ground in ("well", "hover", "selection"):
+        for text in ("strong", "text"):
+            assert contrast(getattr(colours, text), getattr(colours, ground)) >= 4.5
+    for ground in ("well", "hover"):
+        assert contrast(colours.weak, getattr(colours, ground)) >= 4.5
+
+
+def test_a_theme_tells_of_every_change_once() -> None:
+    theme, told = Theme(), []
+    theme.changed.connect(lambda: told.append(theme.colours))
+    theme.put(HIGH_DARK, Measures("roomy", 1.2))
+    theme.put(HIGH_DARK, Measures("roomy", 1.2))
+    theme.set_dark(False)
+    assert told == [HIGH_DARK, HIGH_LIGHT]
+    assert theme.measures.density == "roomy"
 
 
 @THEMES
@@ -47,9 +87,8 @@ def test_the_ground_of_pictures_has_no_hue(colours: Colours) -> None:
 
 @THEMES
 def test_every_colour_is_one(colours: Colours) -> None:
-    for each in fields(colours):
-        if each.name != "dark":
-            assert re.fullmatch(r"#[0-9A-F]{6}", getattr(colours, each.name)), each.name
+    for name, colour in colours.tokens.items():
+        assert re.fullmatch(r"#[0-9A-F]{6}", colour), name
 
 
 def test_contrast_is_that_of_the_standard() -> None:

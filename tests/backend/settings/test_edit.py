@@ -88,7 +88,7 @@ def test_a_link_stays_a_link(path, tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "value", "said"),
-    [("cache.disc", "1GiB", "Did you mean cache.disk"), ("cache.disk", "x", "no size"),
+    [("cache.disc", "1GiB", "Did you mean cache.disk"), ("cache.disk", "x", "write a size such as"),
      ("queue.attempts", "0", "at least 1"), ("cache", "1", "no setting")],
 )  # fmt: skip
 def test_what_is_wrong_is_a_sentence_and_changes_nothing(path, key, value, said):

@@ -67,7 +67,7 @@ def test_keys_that_are_not_known_have_no_effect(write):
         ("cache = 3", "outside a [section]"),
         ("[cache", "cannot be read"),
         ("[cache]\ndisk = true", "cache.disk"),
-        ('[cache]\ndisk = "many"', "no size"),
+        ('[cache]\ndisk = "many"', "write a size such as"),
         ("[cache]\ndisk = -1", "at least 0"),
         ("[cache]\ncostly = nan", "finite"),
         ("[cache]\ncostly = []", "write a number"),
@@ -88,8 +88,13 @@ def test_a_wrong_file_is_a_sentence(write, text, said):
 
 def test_a_file_that_is_no_text_is_a_sentence(tmp_path):
     (tmp_path / "s.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SettingError, match="cannot be read"):
+    with pytest.raises(SettingError, match="it is no text in UTF-8"):
         load(tmp_path / "s.toml", {})
+
+
+def test_a_folder_in_the_place_of_the_file_is_a_sentence(tmp_path):
+    with pytest.raises(SettingError, match=r"cannot be read: [^\[]*\.$"):
+        load(tmp_path, {})
 
 
 def test_a_wrong_variable_is_told_by_its_name():
@@ -117,7 +122,7 @@ def test_sizes_are_read_as_people_write_them(text, size):
 
 @pytest.mark.parametrize("text", ["", "5iB", "5 K", "-1", "1e9", "GiB", "1,5GiB", "1" * 40])
 def test_what_is_no_size_is_said(text):
-    with pytest.raises(ValueError, match="no size"):
+    with pytest.raises(ValueError, match="write a size such as"):
         read_size(text)
 
 
