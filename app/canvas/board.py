@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPixmap
 
-from app.canvas.ends import end_nodes, end_spec
+from app.canvas.changes import changed_rows, same_but_links
+from app.canvas.ends import end_nodes, end_shape, end_spec
 from app.canvas.index import Box, Index
 from app.canvas.parts import FrameView, LinkView, NodeView, NoteView
 from app.canvas.shape import Place, Shown, Side, Socket, shape_of
+from app.canvas.spoiled import Spoiled
 from app.canvas.text import wrap
 from app.canvas.unplaced import settle_unplaced
-from app.canvas.zones import zone_shape
+from app.canvas.wiring import Wiring, all_places
+from app.canvas.zones import Edge, zone_shape
+from app.document.difference import changed_keys, same_keys
+from app.document.edits.kinds import output_type
 from app.document.edits.place import move_to
 from app.document.level import (
     GIVEN,
@@ -22,7 +26,6 @@ from app.document.level import (
     Link,
     graph_of,
     layout_of,
-    links_into,
     name_of,
     parent_of,
     walk,
@@ -52,29 +55,27 @@ class Board:
         self.frames: tuple[FrameView, ...] = ()
         self.notes: tuple[NoteView, ...] = ()
         self.zones: list[NodeView] = []
-        self._into: dict[str, tuple[Link, ...]] = {}
-        self._from: dict[str, set[Link]] = {}
+        self._wiring = Wiring()
         self._index: Index[str] = Index()
         self._link_index: Index[Link] = Index()
-        self._dirty: list[Box] | None = None
+        self._spoiled = Spoiled()
         self._graph: Graph | None = None
         self._layout: Layout | None = None
-        self._types: dict[tuple[str, str], str] = {}
         self._ways: dict[tuple[str, str], Way] = {}
         self._found: Mapping[str, Node] = {}
-        self._touched: set[str] = set()
-        """Sources whose links were read anew."""
+        self._fed: set[str] = set()
+        """Nodes of which nothing is another but what feeds them."""
 
     def open(self, workflow: Workflow, level: str) -> None:
         """Show a level from the beginning."""
         self.nodes, self.links, self.zones = {}, {}, []
-        self._into, self._from, self._types = {}, {}, {}
+        self._wiring = Wiring()
         self._index.clear()
         self._link_index.clear()
         self._graph, self._layout, self.level = None, None, level
-        self._found, self._ways, self._touched = {}, {}, set()
+        self._found, self._ways = {}, {}
         self.sync(workflow)
-        self._dirty = None
+        self._spoiled.all()
 
     def sync(self, workflow: Workflow) -> None:
         """Follow the document; its level must still be there."""
@@ -83,31 +84,46 @@ class Board:
         self.workflow = workflow
         if graph is self._graph and layout is self._layout and not others:
             return
-        found = dict(walk(graph))
-        found |= end_nodes(self.level)
-        gone = list(self.nodes.keys() - found.keys())
+        found = self._walked(graph)
+        gone = [] if same_keys(self.nodes, found) else list(self.nodes.keys() - found.keys())
         changed = self._changed(found, layout, others)
         for path in gone:
             self._remove(path)
         relink = self._relinked(found, changed, gone)
+        zones = [p for p in changed if p in self.nodes and self.nodes[p].zone]
         self._place(found, changed, layout)
-        self._unlink(self._into.keys() - self._all_targets(found))
-        self._link(graph, relink)
+        if gone or zones or len(relink) > len(changed) + 1:
+            for place in self._wiring.read_places.keys() - all_places(found):
+                self._forget_links(self._wiring.forget(place))
+        for place in relink:
+            self._forget_links(self._wiring.read(graph, place))
         again = self._reroute(layout) | self._retype(relink | (changed if others else set()))
-        self._shape(changed | self._joined(relink))
+        joined = self._joined(relink)
+        kept = self._fed | (joined - changed)
+        self._fed.clear()
+        self._shape(changed | joined, frozenset() if others else kept)
         self._relay(again)
         self._furnish(layout)
         self._graph, self._layout, self._found = graph, layout, found
 
     # -- keeping in step ------------------------------------------------------------------------
 
+    def _walked(self, graph: Graph) -> dict[str, Node]:
+        """All nodes of the level by their paths; without zones those of the graph itself."""
+        flat = self._graph is not None and not self.zones
+        if flat and not self.level:
+            fresh = changed_keys(self._found, graph.nodes)
+            if all(graph.nodes[path].body is None for path in fresh):
+                return dict(graph.nodes)
+        return dict(walk(graph)) | end_nodes(self.level, graph, self._found)
+
     def _changed(self, found: Mapping[str, Node], layout: Layout, others: bool) -> set[str]:
         """The paths that are new, or that have another node or place."""
         old = self._found
-        changed = {path for path, node in found.items() if old.get(path) is not node}
+        changed = set(changed_keys(old, found))
         before = self._layout.nodes if self._layout is not None else {}
         if layout.nodes is not before:
-            moved = {p for p, place in layout.nodes.items() if before.get(p) is not place}
+            moved = set(changed_keys(before, layout.nodes))
             moved |= before.keys() - layout.nodes.keys()
             changed |= {path for path in moved if path in found}
         if others:
@@ -123,46 +139,34 @@ class Board:
 
     def _remove(self, path: str) -> None:
         view = self.nodes.pop(path)
-        self._spoil(view.box)
+        self._spoiled.box(view.box)
         self._index.remove(path)
-        for link in self._into.pop(path, ()):
-            self._drop_link(link)
+        self._forget_links(self._wiring.forget(path))
 
-    def _drop_link(self, link: Link) -> None:
-        view = self.links.pop(link, None)
-        if view is not None:
-            self._spoil(view.box)
-            self._link_index.remove(link)
-        self._touched.add(link.source)
-        held = self._from.get(link.source)
-        if held is not None:
-            held.discard(link)
-        self._types.pop((link.source, link.output), None)
+    def _forget_links(self, gone: Iterable[Link]) -> None:
+        for link in gone:
+            view = self.links.pop(link, None)
+            if view is not None:
+                self._spoiled.link(view)
+                self._link_index.remove(link)
 
     def _relinked(self, found: Mapping[str, Node], changed: set[str], gone: list[str]) -> set[str]:
         """The paths whose links are to be read anew."""
         if self._graph is None or gone or any(path not in self.nodes for path in changed):
             zones = any(node.body is not None for node in found.values())
             if zones or self._graph is None:
-                return self._all_targets(found)
+                return all_places(found)
             fresh = {path for path in changed if path not in self.nodes}
-            near = {link.target for path in gone for link in self._from.get(path, ())}
-            loose = {
-                target for target, links in self._into.items()
-                if any(link.source in fresh for link in links)
-            }  # fmt: skip
-            return {p for p in changed | near | loose | {TAKEN} if p in found or p == TAKEN}
+            near = changed | self._wiring.near(gone, fresh) | {TAKEN}
+            return {p for p in near if p in found or p == TAKEN}
         inside = {
             path for path in changed
-            if self.nodes[path].node is not found[path] and found[path].body is not None
+            if self.nodes[path].node is not found[path]
+            and (self.nodes[path].zone or found[path].body is not None)
         }  # fmt: skip
         if inside:
-            return self._all_targets(found)
+            return all_places(found)
         return {p for p in changed if self.nodes[p].node is not found[p]} | {TAKEN}
-
-    def _all_targets(self, found: Mapping[str, Node]) -> set[str]:
-        bodies = {f"{path}/{TAKEN}" for path, node in found.items() if node.body is not None}
-        return set(found) | bodies | {TAKEN}
 
     def _place(self, found: Mapping[str, Node], changed: set[str], layout: Layout) -> None:
         for path in changed:
@@ -170,6 +174,8 @@ class Board:
             view = self.nodes.get(path)
             if view is None:
                 view = self.nodes[path] = NodeView(path, node)
+            elif same_but_links(view.node, node) and view.placement is layout.nodes.get(path):
+                self._fed.add(path)
             view.node = node
             view.placement = layout.nodes.get(path)
             view.spec = self._spec(path, node)
@@ -180,96 +186,72 @@ class Board:
             spec = view.spec
             view.title = node.title or (spec.title if spec is not None else label(node.type))
             view.hue_type = spec.category if spec is not None else ""
-        reordered = list(self.nodes) != list(found)
+        reordered = not same_keys(self.nodes, found)
         if reordered:
             self.nodes = {path: self.nodes[path] for path in found}
-            self._dirty = None  # what lies over what may be another now
+            self._spoiled.all()  # what lies over what may be another now
         if reordered or any(self.nodes[path].number < 0 for path in changed):
             for number, view in enumerate(self.nodes.values()):
                 view.number = number
-        if changed or len(self.zones) != sum(1 for view in self.zones if view.path in found):
+        before = {view.path for view in self.zones}
+        zones = {path for path in changed if self.nodes[path].zone}
+        if reordered or zones != before & changed or not before <= found.keys():
             self.zones = [view for view in self.nodes.values() if view.zone]
 
     def _spec(self, path: str, node: Node) -> NodeSpec | None:
         if path in (GIVEN, TAKEN):
-            return end_spec(self.workflow, self.level, path)
+            return end_spec(self.workflow, self.level, path, self.spec_of)
         return self.spec_of(self.workflow, node)
 
-    def _unlink(self, targets: Iterable[str]) -> None:
-        """Forget what led to places that are not there any more, such as the ends of a zone."""
-        for target in targets:
-            for link in self._into.pop(target):
-                self._drop_link(link)
+    def _retype(self, places: Collection[str]) -> set[str]:
+        def passes(path: str) -> bool:
+            view = self.nodes.get(path)
+            spec = view.spec if view is not None else None
+            return spec is None or any(is_generic(output.type) for output in spec.outputs)
 
-    def _link(self, graph: Graph, targets: Iterable[str]) -> None:
-        for target in targets:
-            for link in self._into.get(target, ()):
-                self._drop_link(link)
-            if target == GIVEN:
-                continue
-            read = tuple(links_into(graph, target))
-            self._into[target] = read
-            for link in read:
-                self._touched.add(link.source)
-                self._from.setdefault(link.source, set()).add(link)
+        def zones(path: str) -> bool:
+            view = self.nodes.get(path)
+            return view is not None and view.zone
 
-    def _retype(self, targets: Collection[str]) -> set[str]:
-        """Forget the types of the outputs of these nodes, and of those that have theirs from what
-        is linked to them; the ends of the links that are to be drawn anew for it."""
-        todo, seen, ends = list(targets), set(targets), set()
-        while todo:
-            target = todo.pop()
-            for source in self._passed(target, target in targets):
-                for link in self._from.get(source, ()):
-                    self._types.pop((link.source, link.output), None)
-                    ends.add(link.target.removesuffix(f"/{TAKEN}"))
-                    if link.target not in seen:
-                        seen.add(link.target)
-                        todo.append(link.target)
-        return ends
-
-    def _passed(self, target: str, is_new: bool) -> tuple[str, ...]:
-        """Where what is linked to a place comes out with a type of its own."""
-        if name_of(target) == TAKEN:
-            return (parent_of(target),)
-        view = self.nodes.get(target)
-        if view is not None and view.zone:
-            return (target, f"{target}/{GIVEN}")
-        spec = view.spec if view is not None else None
-        generic = spec is None or any(is_generic(output.type) for output in spec.outputs)
-        return (target,) if generic or is_new else ()
+        return self._wiring.retype(places, passes, zones)
 
     def _joined(self, targets: set[str]) -> set[str]:
         """Nodes of which other outputs are linked than before."""
         changed = {target for target in targets if target in self.nodes}
-        for path in self._touched:
+        for path, outs in self._wiring.take_touched().items():
             view = self.nodes.get(path)
-            if view is None:
-                continue
-            outs = dict(Counter(link.output for link in self._from.get(path, ())))
-            if outs != view.outs:
+            if view is not None and outs != view.outs:
                 view.outs = outs
                 changed.add(path)
-        self._touched.clear()
         return changed
 
-    def _shape(self, paths: set[str]) -> None:
+    def _shape(self, paths: set[str], kept: Collection[str]) -> None:
+        """Lay nodes out anew. Of those in ``kept`` nothing is another but what is linked."""
         moved = set(paths)
         for path in paths:
             view = self.nodes[path]
             if not view.zone:
+                before = view.shape
                 self._shape_one(view)
+                rows = changed_rows(before, view.shape) if path in kept else None
+                if rows is not None:
+                    moved.discard(path)
+                    self._spoiled.rows(view, rows)
         fresh = [self.nodes[path] for path in paths if self.nodes[path].placement is None]
         if fresh:
-            settle_unplaced(self.nodes, self._into)
+            settle_unplaced(self.nodes, self._wiring.read_places)
             moved |= {view.path for view in self.nodes.values() if view.placement is None}
         for path in moved:
             self._put(self.nodes[path])
         moved |= self._shape_zones()
-        self._relay(moved)
+        self._relay(moved | paths)
 
     def _shape_one(self, view: NodeView) -> None:
-        view.shape = shape_of(view.node, view.spec, view.placement, view.shown, view.outs)
+        told = view.node, view.spec, view.placement, view.shown, view.outs
+        if view.path in (GIVEN, TAKEN):
+            view.shape = end_shape(view.path, *told)
+        else:
+            view.shape = shape_of(*told)
 
     def _shape_zones(self) -> set[str]:
         """Zones hold what is inside them; the innermost first."""
@@ -279,27 +261,33 @@ class Board:
                 v for v in self.nodes.values() if parent_of(v.path) == zone.path
             ]  # fmt: skip
             before = (zone.rect, zone.shape)
-            zone_shape(zone, inside)
+            zone_shape(zone, inside, self._edge_types(zone.path))
             if before != (zone.rect, zone.shape):
                 self._put(zone)
                 moved.add(zone.path)
         return moved
 
+    def _edge_types(self, zone: str) -> dict[Edge, str]:
+        """The types of what is linked to the edges of a zone, from outside and from inside."""
+        into, taken = self._wiring.into(zone), self._wiring.into(f"{zone}/{TAKEN}")
+        found: dict[Edge, str] = {("in", k.input, k.key): self._type_of(k) for k in into}
+        return found | {("taken", k.input, None): self._type_of(k) for k in taken}
+
     def _put(self, view: NodeView) -> None:
         old = self._index.box(view.path)
         if old is not None:
-            self._spoil(old)
+            self._spoiled.box(old)
         self._index.put(view.path, view.box)
-        self._spoil(view.box)
+        self._spoiled.box(view.box)
 
     def _relay(self, moved: Iterable[str]) -> None:
         """Draw the links of nodes that were moved or laid out anew."""
         todo: dict[Link, None] = {}
         for path in moved:
             for target in (path, f"{path}/{TAKEN}"):
-                todo.update(dict.fromkeys(self._into.get(target, ())))
+                todo.update(dict.fromkeys(self._wiring.into(target)))
             for source in (path, f"{path}/{GIVEN}"):
-                todo.update(dict.fromkeys(self._from.get(source, ())))
+                todo.update(dict.fromkeys(self._wiring.out_of(source)))
         for link in todo:
             self._relay_one(link)
 
@@ -309,7 +297,7 @@ class Board:
         if start is None or end is None:
             if old is not None:
                 del self.links[link]
-                self._spoil(old.box)
+                self._spoiled.link(old)
                 self._link_index.remove(link)
             return
         way = self._ways.get((f"{link.source}.{link.output}", f"{link.target}.{link.input}"))
@@ -319,14 +307,16 @@ class Board:
         if old is not None:
             if old.shape == shape:
                 return
-            self._spoil(old.box)
+            self._spoiled.link(old)
         view = LinkView(link, *shape)
         self.links[link] = view
         self._link_index.put(link, view.box)
-        self._spoil(view.box)
+        self._spoiled.link(view)
 
     def _reroute(self, layout: Layout) -> set[str]:
         """Take the ways of links; the targets of those that have another one now."""
+        if self._layout is not None and layout.ways is self._layout.ways:
+            return set()
         ways = {(way.source, way.target): way for way in layout.ways}
         if ways == self._ways:
             return set()
@@ -335,26 +325,19 @@ class Board:
         return {target.rpartition(".")[0].removesuffix(f"/{TAKEN}") for _, target in changed}
 
     def _furnish(self, layout: Layout) -> None:
+        if layout is self._layout:
+            return
         frames = tuple(FrameView(n, f) for n, f in enumerate(layout.frames))
         notes = tuple(NoteView(n, note) for n, note in enumerate(layout.notes))
         if frames != self.frames or notes != self.notes:
-            rects = [view.rect for view in (*self.frames, *frames)]
-            rects += [view.rect for view in (*self.notes, *notes)]
-            for each in rects:
-                rect = each.adjusted(-8, -8, 8, 8)
-                self._spoil((rect.left(), rect.top(), rect.right(), rect.bottom()))
+            self._spoiled.furniture((*self.frames, *frames, *self.notes, *notes))
             self.frames, self.notes = frames, notes
-
-    def _spoil(self, box: Box) -> None:
-        if self._dirty is not None:
-            self._dirty.append(box)
 
     # -- asking ---------------------------------------------------------------------------------
 
     def take_dirty(self) -> list[Box] | None:
         """What changed since the last time; ``None`` is everything."""
-        dirty, self._dirty = self._dirty, []
-        return dirty
+        return self._spoiled.take()
 
     def source_place(self, link: Link) -> tuple[QPointF, Socket] | None:
         """Where a link begins, and at which socket."""
@@ -379,13 +362,10 @@ class Board:
         return (view.place(socket), socket) if socket is not None else None
 
     def _type_of(self, link: Link) -> str:
-        found = self._types.get((link.source, link.output))
-        if found is None:
-            from app.document.edits.kinds import output_end
+        return self._wiring.type_of(link, self._find_type)
 
-            end = output_end(self.workflow, self.level, link.source, link.output, self.spec_of)
-            found = self._types[link.source, link.output] = end.type
-        return found
+    def _find_type(self, link: Link, known: dict[tuple[str, str], str]) -> str:
+        return output_type(self.workflow, self.level, link.source, link.output, self.spec_of, known)
 
     def nodes_in(self, rect: QRectF) -> list[NodeView]:
         """The nodes that paint something there, in the order of painting."""
@@ -401,12 +381,12 @@ class Board:
 
     def links_at(self, path: str) -> Iterator[Link]:
         """The links into and out of a node."""
-        yield from self._into.get(path, ())
-        yield from self._from.get(path, ())
+        yield from self._wiring.into(path)
+        yield from self._wiring.out_of(path)
 
     def links_from(self, path: str, output: str) -> tuple[Link, ...]:
         """The links that leave an output."""
-        return tuple(each for each in self._from.get(path, ()) if each.output == output)
+        return tuple(each for each in self._wiring.out_of(path) if each.output == output)
 
     def node_at(self, point: QPointF) -> NodeView | None:
         """The topmost node under a point; of a zone only its title counts."""
@@ -441,6 +421,11 @@ class Board:
                     best = score, place_of(view.path, side, socket), socket
         return (best[1], best[2]) if best is not None else None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing lies here."""
+        return not (self.nodes or self.frames or self.notes)
+
     def bounds(self, paths: Collection[str] | None = None) -> QRectF | None:
         """What holds the nodes of these paths, or everything."""
         views = self.nodes.values() if paths is None else [self.nodes[p] for p in paths]
@@ -461,7 +446,7 @@ class Board:
         for view in self.nodes.values():
             if view.selected != (view.path in paths):
                 view.selected = view.path in paths
-                self._spoil(view.box)
+                self._spoiled.box(view.box)
 
     def set_run(self, path: str, run: NodeRun) -> None:
         """Show where a node stands."""
@@ -475,7 +460,7 @@ class Board:
             if len(lines) > 3:
                 lines = (*lines[:2], lines[2] + "…")
             self.set_shown(path, view.shown._replace(message=lines))
-        self._spoil(view.box)
+        self._spoiled.box(view.box)
 
     def set_picture(self, path: str, picture: QPixmap | None) -> None:
         """Show a picture on a node, or none."""
@@ -488,7 +473,7 @@ class Board:
             ratio = picture.height() / picture.width()
         if ratio != view.shown.picture:
             self.set_shown(path, view.shown._replace(picture=ratio))
-        self._spoil(view.box)
+        self._spoiled.box(view.box)
 
     def set_shown(self, path: str, shown: Shown) -> None:
         """Show facts, a message, or problems on a node."""
@@ -499,7 +484,7 @@ class Board:
         if not view.zone:
             before = view.shape
             self._shape_one(view)
-            self._spoil(view.box)
+            self._spoiled.box(view.box)
             if before != view.shape:
                 self._put(view)
                 self._relay({path} | self._shape_zones())

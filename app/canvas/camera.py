@@ -45,16 +45,22 @@ class Camera:
         return Camera(fixed.x() - at.x() / zoom, fixed.y() - at.y() / zoom, zoom)
 
     @staticmethod
-    def showing(rect: QRectF, size: QSizeF, margin: float = 32.0, most: float = 1.0) -> Camera:
-        """All of ``rect`` in the middle of a widget of ``size``, no larger than ``most``."""
+    def showing(
+        rect: QRectF,
+        size: QSizeF,
+        margin: float = 32.0,
+        most: float = 1.0,
+        at: QPointF = QPointF(0, 0),  # noqa: B008
+    ) -> Camera:
+        """All of ``rect`` in the middle of an area of ``size``, no larger than ``most``; the corner
+        of the area lies ``at`` a place of the widget."""
         width = max(1.0, size.width() - 2 * margin)
         height = max(1.0, size.height() - 2 * margin)
         zoom = min(most, width / max(rect.width(), 1.0), height / max(rect.height(), 1.0))
         zoom = min(MOST, max(LEAST, zoom))
         centre = rect.center()
-        return Camera(
-            centre.x() - size.width() / 2 / zoom, centre.y() - size.height() / 2 / zoom, zoom
-        )
+        x, y = at.x() + size.width() / 2, at.y() + size.height() / 2
+        return Camera(centre.x() - x / zoom, centre.y() - y / zoom, zoom)
 
     def between(self, other: Camera, share: float) -> Camera:
         """On the way to another view, ``share`` from 0 to 1; the zoom goes by ratio."""

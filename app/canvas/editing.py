@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QApplication, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.canvas.hands.hand import Hand, Modifiers
 from app.canvas.measure import FOOTER, FULL, HEADER, INSET
 from app.canvas.parts import NodeView
+from app.canvas.port_names import port_at, renamed, row_of
 from app.canvas.shape import Field
+from app.canvas.text_editors import Line, Page
 from app.document.edits.common import EditError
 from app.document.edits.frames import change_frame, change_note
 from app.document.edits.nodes import set_title
 from app.document.edits.params import set_param
+from app.document.level import GIVEN, TAKEN
 from app.words import tr
 from backend.graph.spec import Param
 
@@ -104,6 +107,11 @@ class Editing(QObject):
         view = self._canvas.board.node_at(at)
         if view is None or view.node.type == "":
             return False
+        port = port_at(view, at)
+        if port is not None:
+            self.rename_port(view.path, port.name)
+        if view.path in (GIVEN, TAKEN):
+            return True
         field = self.field_at(at, view)
         if field is not None:
             editor = self.open_field(view.path, field.param.name)
@@ -151,13 +159,14 @@ class Editing(QObject):
         if view is None or path.startswith("$"):
             return
         self.end()
-        line = _Line(view.title, self._canvas)
+        line = Line(view.title, self._canvas)
         line.setAccessibleName(tr("Title"))
         line.selectAll()
         level = self._canvas.document.level
 
         def keep(text: str) -> None:
-            title = "" if text == _plain_title(self._canvas, path) else text.strip()
+            words = " ".join(text.split())
+            title = "" if words == _plain_title(self._canvas, path) else words
             self._try(lambda: self._canvas.edit(
                 tr("Rename a node"), lambda w: set_title(w, level, path, title)))  # fmt: skip
 
@@ -167,6 +176,24 @@ class Editing(QObject):
             here = self._canvas.board.nodes.get(path)
             high = 36.0 if here is not None and here.zone else HEADER
             return QRectF(here.x + 2, here.y + 2, here.shape.width - 4, high - 4) if here else None
+
+        line.editingFinished.connect(lambda: self._later(line))
+        self._show(line, rect)
+        line.setFocus()
+
+    def rename_port(self, path: str, name: str) -> None:
+        """Edit the name of an input or output of the subgraph that is looked at."""
+        self.end()
+        line = Line(name, self._canvas)
+        line.setAccessibleName(tr("Name"))
+        line.selectAll()
+        level = self._canvas.document.level
+        line.kept.connect(lambda text: self._try(lambda: self._canvas.edit(
+            tr("Rename {name}", name=name), renamed(path, level, name, text))))  # fmt: skip
+
+        def rect() -> QRectF | None:
+            here = self._canvas.board.nodes.get(path)
+            return row_of(here, name) if here is not None else None
 
         line.editingFinished.connect(lambda: self._later(line))
         self._show(line, rect)
@@ -187,7 +214,7 @@ class Editing(QObject):
     def edit_note(self, number: int) -> None:
         """Edit the Markdown of a note."""
         self.end()
-        page = _Page(self._canvas.board.notes[number].note.text, self._canvas)
+        page = Page(self._canvas.board.notes[number].note.text, self._canvas)
         page.setAccessibleName(tr("Note"))
         level = self._canvas.document.level
 
@@ -209,7 +236,7 @@ class Editing(QObject):
     def rename_frame(self, number: int) -> None:
         """Edit the title of a frame."""
         self.end()
-        line = _Line(self._canvas.board.frames[number].frame.title, self._canvas)
+        line = Line(self._canvas.board.frames[number].frame.title, self._canvas)
         line.setAccessibleName(tr("Title"))
         line.selectAll()
         level = self._canvas.document.level
@@ -255,7 +282,7 @@ class Editing(QObject):
         """Close the editor; what was typed is kept by its losing the focus."""
         widget, self._widget = self._widget, None
         if widget is not None:
-            if isinstance(widget, _Page):
+            if isinstance(widget, Page):
                 widget.finish()
             held = QApplication.focusWidget()
             if held is None or held is widget or widget.isAncestorOf(held):
@@ -318,6 +345,9 @@ class _ForwardHand(Hand):
             QApplication.sendEvent(self._editor, escape)
         editing.end()
 
+    def lose(self) -> None:
+        self.canvas.editing.end()
+
     def _send(
         self, kind: QEvent.Type, at: QPointF, button: Qt.MouseButton, modifiers: Modifiers
     ) -> None:
@@ -332,69 +362,6 @@ class _ForwardHand(Hand):
         )
         over = QPointF(self.canvas.mapToGlobal(on_canvas))
         QApplication.sendEvent(self._editor, QMouseEvent(kind, spot, over, button, held, modifiers))
-
-
-class _Line(QLineEdit):
-    """One line that is kept by Enter and by leaving it, and taken back by Escape."""
-
-    def __init__(self, text: str, parent: QWidget) -> None:
-        super().__init__(text, parent)
-        self._before = text
-        self.kept = _Said()
-        self.editingFinished.connect(self._finish)
-
-    def _finish(self) -> None:
-        if self.text() != self._before:
-            self._before = self.text()
-            self.kept.emit(self.text())
-
-    def keyPressEvent(self, event: Any) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self.setText(self._before)
-            self.clearFocus()
-            return
-        super().keyPressEvent(event)
-
-
-class _Said:
-    """Who listens to a line; a plain list, as the line is short-lived."""
-
-    def __init__(self) -> None:
-        self._listeners: list[Callable[[str], None]] = []
-
-    def connect(self, listener: Callable[[str], None]) -> None:
-        self._listeners.append(listener)
-
-    def emit(self, text: str) -> None:
-        for listener in self._listeners:
-            listener(text)
-
-
-class _Page(QPlainTextEdit):
-    """Markdown that is kept when it is left, and taken back by Escape."""
-
-    def __init__(self, text: str, parent: QWidget) -> None:
-        super().__init__(text, parent)
-        self._before = text
-        self.done: Callable[[], None] = lambda: None
-        self.left: Callable[[], None] = lambda: None
-
-    def finish(self) -> None:
-        """Keep what was typed, if it is another text."""
-        if self.toPlainText() != self._before:
-            self._before = self.toPlainText()
-            self.done()
-
-    def focusOutEvent(self, event: Any) -> None:
-        super().focusOutEvent(event)
-        self.finish()
-
-    def keyPressEvent(self, event: Any) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self.setPlainText(self._before)
-            self.left()
-            return
-        super().keyPressEvent(event)
 
 
 def _field(view: NodeView | None, name: str) -> Field | None:

@@ -8,11 +8,15 @@ from math import ceil, floor
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize
 from PySide6.QtGui import QPainter, QPixmap, QRegion
 
+from app.canvas.area import Area
 from app.canvas.camera import Camera
 from app.canvas.index import Box
 
-Paint = Callable[[QPainter, QRectF, Camera], None]
-_MANY = 24
+Paint = Callable[[QPainter, Area, Camera], None]
+_MANY = 96
+"""More boxes than this are taken as one around them all."""
+_PARTS = 64
+"""More rectangles than this are painted as one around them all."""
 MARGIN = 128
 """Logical pixels that are painted beyond each edge of the view."""
 
@@ -100,20 +104,18 @@ class FrameStore:
         camera = self._camera
         if camera is None or self._stale.isEmpty():
             return
-        rects = rects_of(self._stale)
-        if len(rects) > 6:
-            rects = [self._stale.boundingRect()]
+        stale = self._stale
+        if stale.rectCount() > _PARTS:
+            stale = QRegion(stale.boundingRect())
+        area = Area([camera.rect_to_canvas(QRectF(rect)) for rect in rects_of(stale)])
         painter = QPainter(self._pixmap)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
-        for rect in rects:
-            painter.save()
-            painter.setClipRect(rect)
-            painter.scale(camera.zoom, camera.zoom)
-            painter.translate(-camera.x, -camera.y)
-            paint(painter, camera.rect_to_canvas(QRectF(rect)), camera)
-            painter.restore()
+        painter.setClipRegion(stale)
+        painter.scale(camera.zoom, camera.zoom)
+        painter.translate(-camera.x, -camera.y)
+        paint(painter, area, camera)
         painter.end()
         self._stale = QRegion()
 
@@ -136,7 +138,7 @@ class FrameStore:
             painter.setClipRegion(rest)
             painter.scale(camera.zoom, camera.zoom)
             painter.translate(-camera.x, -camera.y)
-            paint_rest(painter, camera.rect_to_canvas(QRectF(whole)), camera)
+            paint_rest(painter, Area([camera.rect_to_canvas(QRectF(whole))]), camera)
             painter.restore()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
         painter.drawPixmap(kept, self._pixmap, QRectF(self._pixmap.rect()))

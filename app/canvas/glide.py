@@ -9,13 +9,13 @@ from PySide6.QtCore import QEasingCurve, QObject, QVariantAnimation
 from app.canvas.camera import Camera
 
 if TYPE_CHECKING:
-    from app.canvas.canvas import Canvas
+    from app.canvas.surface import Surface
 
 
 class Glide(QObject):
     """Moves the view of a canvas."""
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Surface) -> None:
         super().__init__(canvas)
         self._canvas = canvas
         self._from = self._to = Camera()

@@ -123,4 +123,5 @@ def _nudge(canvas: Canvas, dx: float, dy: float) -> None:
         for path in canvas.document.selection
     }
     if places:
-        canvas.edit(tr("Move"), lambda w: move_to(w, level, places), merge="nudge")
+        merge = f"nudge {' '.join(sorted(places))}"  # other nodes are another edit
+        canvas.edit(tr("Move"), lambda w: move_to(w, level, places), merge)

@@ -8,15 +8,15 @@ from PySide6.QtCore import QElapsedTimer, QObject, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPen, QRegion
 
 from app.canvas.index import Box
+from app.canvas.look import Look
 from app.canvas.measure import BLOCKS, FULL
 from app.canvas.paint_link import paint_bead
-from app.canvas.paint_node import Look
 from app.document.level import Link
 from app.labels import label
 from app.theme.icons import icon
 
 if TYPE_CHECKING:
-    from app.canvas.canvas import Canvas
+    from app.canvas.surface import Surface
 
 _SPEED = 48.0
 _APART = 14.0
@@ -25,7 +25,7 @@ _APART = 14.0
 class Live(QObject):
     """Paints over the kept picture, thirty times a second while a node of it runs, else never."""
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Surface) -> None:
         super().__init__(canvas)
         self._canvas = canvas
         self._running: set[str] = set()

@@ -6,12 +6,15 @@ from collections import OrderedDict
 from math import ceil
 from typing import Any
 
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QPainter, QPixmap
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPixmap, QRegion
 
 from app.canvas.camera import Camera
+from app.canvas.changes import changed_rows, same_but_links
+from app.canvas.index import Box
+from app.canvas.look import Look
 from app.canvas.measure import MARGIN
-from app.canvas.paint_node import Look, paint_node
+from app.canvas.paint_node import paint_node
 from app.canvas.parts import NodeView
 
 MOST = 24 * 2**20
@@ -32,6 +35,11 @@ class NodePictures:
         if found is not None and _same(found[0], marks):
             self._kept.move_to_end(view.path)
             pixmap = found[1]
+        elif found is not None and (rows := _rows(found[0], marks, look)) is not None:
+            pixmap = found[1]
+            if rows:
+                _patch(pixmap, view, look, rows)
+            self._keep(view.path, marks, pixmap)
         else:
             pixmap = _painted(view, look)
             self._keep(view.path, marks, pixmap)
@@ -73,6 +81,32 @@ def _same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
                for a, b in zip(one, other, strict=True))  # fmt: skip
 
 
+def _rows(before: tuple[Any, ...], after: tuple[Any, ...], look: Look) -> list[Box] | None:
+    """The rows of a picture to be painted anew; ``None`` where all of it is."""
+    (node, shape), (new_node, new_shape) = before[:2], after[:2]
+    ratio = look.scale / look.zoom
+    if not ratio.is_integer() or not _same(before[2:], after[2:]):
+        return None
+    return changed_rows(shape, new_shape) if same_but_links(node, new_node) else None
+
+
+def _patch(pixmap: QPixmap, view: NodeView, look: Look, rows: list[Box]) -> None:
+    """Paint some rows of a picture anew."""
+    zoom = look.zoom
+    region = QRegion()
+    for left, top, right, bottom in rows:
+        rect = QRectF((left + MARGIN) * zoom, (top + MARGIN) * zoom,
+                      (right - left) * zoom, (bottom - top) * zoom)  # fmt: skip
+        region += rect.toAlignedRect()
+    painter = QPainter(pixmap)
+    painter.setClipRegion(region)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+    painter.fillRect(region.boundingRect(), Qt.GlobalColor.transparent)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+    _paint(painter, view, look, rows)
+    painter.end()
+
+
 def _painted(view: NodeView, look: Look) -> QPixmap:
     ratio = look.scale / look.zoom
     width = ceil((view.shape.width + 2 * MARGIN) * look.scale)
@@ -81,13 +115,17 @@ def _painted(view: NodeView, look: Look) -> QPixmap:
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
+    _paint(painter, view, look, [])
+    painter.end()
+    return pixmap
+
+
+def _paint(painter: QPainter, view: NodeView, look: Look, rows: list[Box]) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     painter.scale(look.zoom, look.zoom)
     painter.translate(MARGIN - view.x, MARGIN - view.y)
-    paint_node(painter, view, look)
-    painter.end()
-    return pixmap
+    paint_node(painter, view, look, rows)
 
 
 def _size(pixmap: QPixmap) -> int:

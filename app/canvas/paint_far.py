@@ -9,8 +9,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from app.canvas.camera import Camera
+from app.canvas.look import Look
 from app.canvas.measure import HEADER
-from app.canvas.paint_node import Look, hue_of
+from app.canvas.paint_node import hue_of
 from app.canvas.parts import LinkView, NodeView
 from app.canvas.text import advance, elided, paint_text
 from app.theme.colours import Colours, mix

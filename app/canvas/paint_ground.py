@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from math import floor
+from math import ceil, floor
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF, QTextDocument
 
+from app.canvas.area import Area
+from app.canvas.look import Look
 from app.canvas.measure import BLOCKS, FULL, LINE
-from app.canvas.paint_node import Look
 from app.canvas.parts import FrameView, NodeView, NoteView
 from app.canvas.text import metrics, paint_text
 from app.labels import value_words
@@ -26,7 +27,7 @@ FRAME_COLOURS = ("#8A94A6", "#E8B04C", "#58B4F0", "#6CCB86", "#EE86DA", "#A894FA
 """What frames are offered in; a document may have any."""
 
 
-def paint_dots(painter: QPainter, area: QRectF, zoom: float, colours: Colours) -> None:
+def paint_dots(painter: QPainter, area: Area, zoom: float, colours: Colours) -> None:
     """Dots every 24, every 96 below 60 %, none below 25 %: lines would compete with links."""
     if zoom < 0.25:
         return
@@ -37,11 +38,21 @@ def paint_dots(painter: QPainter, area: QRectF, zoom: float, colours: Colours) -
     pen.setCosmetic(True)
     painter.setPen(pen)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-    x0, y0 = floor(area.left() / step) * step, floor(area.top() / step) * step
-    columns = range(x0, int(area.right()) + step, step)
-    rows = range(y0, int(area.bottom()) + step, step)
-    painter.drawPoints(QPolygonF([QPointF(x, y) for y in rows for x in columns]))
+    points = [point for rect in area.rects for point in _dots(rect, step, 2 / zoom)]
+    if points:
+        painter.drawPoints(QPolygonF(points))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+
+
+def _dots(rect: QRectF, step: int, room: float) -> list[QPointF]:
+    """The dots that paint something in a rectangle; most thin ones hold none."""
+    columns = _steps(rect.left() - room, rect.right() + room, step)
+    rows = _steps(rect.top() - room, rect.bottom() + room, step)
+    return [QPointF(x, y) for y in rows for x in columns]
+
+
+def _steps(low: float, high: float, step: int) -> range:
+    return range(ceil(low / step) * step, floor(high) + 1, step)
 
 
 def frame_colour(frame: FrameView) -> str:
@@ -105,7 +116,7 @@ def paint_note(painter: QPainter, note: NoteView, look: Look, selected: bool = F
 def note_page(text: str, width: float, colour: str) -> QTextDocument:
     """Markdown laid out for a width; nothing in it is fetched or run."""
     page = QTextDocument()
-    page.setDefaultFont(font(Role.BODY))
+    page.setDefaultFont(font(Role.BODY, 1.0))
     page.setDocumentMargin(0)
     page.setDefaultStyleSheet(f"* {{ color: {colour}; }}")
     page.setMarkdown(text, QTextDocument.MarkdownFeature.MarkdownNoHTML)
@@ -157,14 +168,15 @@ def _zone_sockets(painter: QPainter, view: NodeView, look: Look) -> None:
         at = view.place(socket)
         fits = look.fits is None or (view.path, socket.side, socket.name) in look.fits
         painter.setOpacity(1.0 if fits else 0.35)
-        if side in ("in", "out") or name in ("index", "count"):
+        seen = side in ("in", "out") or name in ("index", "count") or socket.free
+        if seen:
             paint_socket(
                 painter, at, look_of(socket.type), colours, ground=colours.canvas,
                 joined=socket.joined,
             )  # fmt: skip
-        if look.scale >= FULL and (side == "out" or side == "in" or name in ("index", "count")):
-            left = side != "out"
-            text = tr("carry one more") if socket.free else socket.text
+        if look.scale >= FULL and seen:
+            left = side not in ("out", "taken")
+            text = tr("carry one more") if socket.free and left else socket.text
             if socket.free and socket.name == "items":
                 text = tr("one more list")
             tint = colours.weak if socket.free or name in ("index", "count") else colours.text

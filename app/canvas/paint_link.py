@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
+from app.canvas.look import Look
 from app.canvas.measure import BLOCKS, FULL
-from app.canvas.paint_node import Look
 from app.canvas.parts import LinkView
+from app.canvas.pills import LONGEST, pills_of
 from app.canvas.text import advance, paint_text
 from app.theme.colours import Colours, mix
 from app.theme.fonts import Role
@@ -81,24 +82,29 @@ def paint_bead(painter: QPainter, at: QPointF, type_: str, words: str, colours: 
     paint_text(painter, rect.left() + 26, rect.center().y(), words, Role.CAPTION, colours.text)
 
 
-def paint_pill(
-    painter: QPainter, at: QPointF, name: str, type_: str, colours: Colours, leading: bool
-) -> QRectF:
-    """One end of a named link: its name in a pill; where it was painted."""
-    width = min(advance(name, Role.CAPTION), 160.0) + 34
-    left = at.x() + 10 if leading else at.x() - 10 - width
-    rect = QRectF(left, at.y() - 11, width, 22)
-    hue = QColor(hue_of_type(type_, colours))
-    painter.setPen(QPen(hue, 2))
-    edge = rect.left() if leading else rect.right()
-    painter.drawLine(at, QPointF(edge, at.y()))
-    painter.setPen(QPen(hue, 1))
+def paint_named(painter: QPainter, view: LinkView, look: Look, state: LinkState) -> None:
+    """Paint a named link: its name at both ends, or a short curve with one name on it."""
+    pills = pills_of(view)
+    if len(pills) < 2:
+        paint_link(painter, view, look, state)
+    hue = QColor(hue_of_type(view.type, look.colours))
+    for pill, at in zip(pills, (view.start, view.end), strict=False):
+        if len(pills) == 2:
+            painter.setPen(QPen(hue, 2))
+            edge = pill.left() if at == view.start else pill.right()
+            painter.drawLine(at, QPointF(edge, at.y()))
+        _pill(painter, pill, view, look.colours)
+
+
+def _pill(painter: QPainter, rect: QRectF, view: LinkView, colours: Colours) -> None:
+    painter.setPen(QPen(QColor(hue_of_type(view.type, colours)), 1))
     painter.setBrush(QColor(colours.raised))
     painter.drawRoundedRect(rect, 11, 11)
+    middle = rect.center().y()
     paint_socket(
-        painter, QPointF(rect.left() + 14, at.y()), look_of(type_), colours,
+        painter, QPointF(rect.left() + 14, middle), look_of(view.type), colours,
         ground=colours.raised, joined=True, scale=0.75,
     )  # fmt: skip
     if painter.worldTransform().m11() >= 0.82:  # smaller it could not be read
-        paint_text(painter, rect.left() + 25, at.y(), name, Role.CAPTION, colours.text, width=160)
-    return rect
+        paint_text(painter, rect.left() + 25, middle, view.name, Role.CAPTION, colours.text,
+                   width=LONGEST)  # fmt: skip

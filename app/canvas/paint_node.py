@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import ceil
+from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen
 
-from app.canvas.measure import BLOCKS, FOOTER, FULL, HEADER, INSET, LINE, RADIUS
+from app.canvas.index import Box
+from app.canvas.look import Look
+from app.canvas.measure import BLOCKS, FULL, HEADER, INSET, LINE, RADIUS
+from app.canvas.paint_rows import paint_rows
 from app.canvas.parts import NodeView
 from app.canvas.shadow import paint_shadow
-from app.canvas.shape import Field, Socket
+from app.canvas.shape import Socket
 from app.canvas.states import Marks, marks_of
 from app.canvas.text import advance, paint_text
-from app.labels import label
 from app.theme.colours import Colours, mix
 from app.theme.fonts import Role
 from app.theme.icons import icon
@@ -22,54 +23,34 @@ from app.theme.outlines import paint_socket
 from app.theme.types import category_icon, category_look, look_of
 
 NO_BRUSH, NO_PEN = Qt.BrushStyle.NoBrush, Qt.PenStyle.NoPen
+REACH = 16.0
+"""How far a socket paints above and below its middle, at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How things are painted now.
+def paint_node(painter: QPainter, view: NodeView, look: Look, spans: Sequence[Box] = ()) -> None:
+    """Paint a node at its place, in the pixels of the canvas.
 
-    Attributes:
-        colours: The theme.
-        scale: Device pixels in one of the canvas.
-        zoom: Logical pixels in one of the canvas.
-        hover: The path of the node under the pointer.
-        focus: The path of the node that the keyboard is on.
-        fits: While a link is pulled: the sockets it may go to (path, side, name), else ``None``.
-        spin: The turn of the spinner, 0 to 1.
-        known: Whether the node types are known yet.
+    With ``spans``, boxes from its corner, only what lies at their heights need be painted.
     """
-
-    colours: Colours
-    scale: float = 1.0
-    zoom: float = 1.0
-    hover: str = ""
-    focus: str = ""
-    active: str = ""
-    fits: frozenset[tuple[str, str, str]] | None = None
-    spin: float = 0.0
-    known: bool = True
-
-    @property
-    def icon_ratio(self) -> float:
-        """The sharpness that icons need; few values, so that few are made."""
-        return float(min(4, max(1, ceil(self.scale))))
-
-
-def paint_node(painter: QPainter, view: NodeView, look: Look) -> None:
-    """Paint a node at its place, in the pixels of the canvas."""
     painter.save()
     painter.translate(view.x, view.y)
     marks = marks_of(view, look.colours, look.known)
+
+    def seen(top: float, bottom: float) -> bool:
+        return not spans or any(b[1] <= bottom and top <= b[3] for b in spans)
+
     _body(painter, view, look, marks)
     if not view.shape.collapsed and look.scale >= BLOCKS:
         if look.scale >= FULL:
-            _contents(painter, view, look, marks)
+            paint_rows(painter, view, look, marks, seen)
         else:
             _blocks(painter, view, look.colours)
         _picture(painter, view)
-    _header(painter, view, look, marks)
+    if seen(0, HEADER + 2):
+        _header(painter, view, look, marks)
     for socket in view.shape.sockets:
-        _socket(painter, view, socket, look)
+        if seen(socket.y - REACH, socket.y + REACH):
+            _socket(painter, view, socket, look)
     painter.restore()
 
 
@@ -201,151 +182,6 @@ def _thread(
     elif marks.has_thread:
         colour.setAlphaF(0.35 if marks.dim else 0.9)
         painter.fillRect(QRectF(1, HEADER - 1, width - 2, 2), colour)
-
-
-def _contents(painter: QPainter, view: NodeView, look: Look, marks: Marks) -> None:
-    colours, shape = look.colours, view.shape
-    for socket in shape.sockets:
-        if not socket.param:
-            _socket_words(painter, view, socket, colours, marks)
-    for each in shape.fields:
-        _field(painter, each, shape.width, look, marks)
-    if shape.more:
-        said = "1 more value" if shape.more == 1 else f"{shape.more} more values"
-        middle = shape.more_y + 12
-        paint_text(painter, INSET + 8, middle, said, Role.CAPTION, colours.weak)
-        glyph = icon("chevron-down", 12, colours.weak, look.icon_ratio)
-        painter.drawPixmap(
-            QRectF(shape.width - INSET - 18, middle - 6, 12, 12), glyph, QRectF(glyph.rect())
-        )
-    if shape.message:
-        height = len(shape.message) * LINE + 12
-        rect = QRectF(INSET, shape.message_y, shape.width - 2 * INSET, height)
-        left = 14 if view.spec is None else INSET + 8
-        if view.spec is not None:
-            painter.setPen(NO_PEN)
-            painter.setBrush(QColor(colours.dangerfill))
-            painter.drawRoundedRect(rect, 4, 4)
-        for row, line in enumerate(shape.message):
-            middle = shape.message_y + 6 + LINE / 2 + row * LINE
-            paint_text(painter, left, middle, line, Role.BODY, colours.text)
-    if marks.passes:
-        _bypass(painter, view, colours)
-    top = shape.height - FOOTER
-    painter.fillRect(QRectF(1, top, shape.width - 2, 1 / look.scale), QColor(colours.line))
-    room = shape.width - 2 * INSET
-    paint_text(painter, INSET, top + 12, marks.left, Role.CAPTION, marks.left_colour, width=room)
-    room -= advance(marks.left, Role.CAPTION) + 8
-    right = shape.width - INSET
-    paint_text(
-        painter, right, top + 12, marks.right, Role.CAPTION, colours.weak, align="right",
-        width=room,
-    )  # fmt: skip
-
-
-def _bypass(painter: QPainter, view: NodeView, colours: Colours) -> None:
-    outs = [s for s in view.shape.sockets if s.side == "out"]
-    ins = (
-        [s for s in view.shape.sockets if s.side == "in" and s.type == outs[0].type] if outs else []
-    )
-    if not ins:
-        return
-    start = 22 + advance(ins[0].text, Role.BODY)
-    end = view.shape.width - 22 - advance(outs[0].text, Role.BODY)
-    if end - start < 16:
-        return
-    painter.setBrush(NO_BRUSH)
-    painter.setPen(QPen(QColor(look_of(outs[0].type).hue(colours)), 1.75))
-    y = ins[0].y
-    painter.drawLine(QPointF(start, y), QPointF(end, outs[0].y))
-    painter.drawPolyline(
-        [QPointF(end - 5, outs[0].y - 5), QPointF(end, outs[0].y), QPointF(end - 5, outs[0].y + 5)]
-    )
-
-
-def _socket_words(
-    painter: QPainter, view: NodeView, socket: Socket, colours: Colours, marks: Marks
-) -> None:
-    left = socket.side == "in"
-    x = 14.0 if left else view.shape.width - 14
-    colour = colours.weak if marks.dim or socket.free else colours.text
-    room = view.shape.width * 0.62
-    align = "left" if left else "right"
-    paint_text(painter, x, socket.y, socket.text, Role.BODY, colour, align=align, width=room)
-    said = "needed" if socket.needed else socket.fact
-    if said:
-        step = min(advance(socket.text, Role.BODY), room) + 8
-        tint = colours.warning if socket.needed else colours.weak
-        x += step if left else -step
-        space = view.shape.width - 28 - step - _opposite(view, socket)
-        if space >= min(advance(said, Role.CAPTION), 40.0):
-            paint_text(painter, x, socket.y, said, Role.CAPTION, tint, align=align, width=space)
-
-
-def _opposite(view: NodeView, socket: Socket) -> float:
-    """What the words of the socket on the other side of a row take, with a gap."""
-    for other in view.shape.sockets:
-        if other.y == socket.y and other.side != socket.side and not other.param:
-            return min(advance(other.text, Role.BODY), view.shape.width * 0.62) + 8
-    return 0.0
-
-
-def _field(painter: QPainter, each: Field, width: float, look: Look, marks: Marks) -> None:
-    colours = look.colours
-    rect = QRectF(INSET, each.y, width - 2 * INSET, each.height)
-    middle = each.y + each.height / 2
-    name = label(each.param.name)
-    if each.joined:  # a link gives it: the well goes
-        paint_text(painter, 14, middle, name, Role.BODY, colours.text, width=rect.width() - 8)
-        return
-    painter.setPen(QPen(QColor(colours.danger if each.wrong else colours.line), 1))
-    painter.setBrush(QColor(colours.well))
-    painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
-    strong = colours.weak if marks.dim else colours.strong
-    if each.lines:
-        for row, line in enumerate(each.lines):
-            y = each.y + 5 + LINE / 2 + row * LINE
-            if line:
-                paint_text(painter, INSET + 8, y, line, Role.BODY, strong)
-            elif len(each.lines) == 1:
-                paint_text(painter, INSET + 8, y, name, Role.BODY, colours.weak)
-        return
-    if each.share is not None:
-        inner = rect.adjusted(1, 1, -1, -1)
-        inner.setWidth(max(4.0, inner.width() * each.share))
-        painter.setPen(NO_PEN)
-        painter.setBrush(QColor(colours.selection))
-        painter.drawRoundedRect(inner, 3, 3)
-    right = rect.right() - 8
-    if each.param.kind == "choice":
-        glyph = icon("chevron-down", 12, colours.weak, look.icon_ratio)
-        painter.drawPixmap(QRectF(right - 10, middle - 6, 12, 12), glyph, QRectF(glyph.rect()))
-        right -= 16
-    elif each.param.kind == "color":
-        painter.setPen(QPen(QColor(colours.linestrong), 1))
-        painter.setBrush(QColor(str(each.value)))
-        painter.drawRoundedRect(QRectF(right - 12, middle - 6, 12, 12), 3, 3)
-        right -= 18
-    elif each.param.kind == "boolean":
-        _switch(painter, QRectF(right - 22, middle - 6, 22, 12), bool(each.value), colours)
-        right -= 28
-    tint = colours.weak if each.share is None else colours.text
-    space = rect.width() - 20
-    label_width = min(advance(name, Role.BODY), space * 0.6)
-    paint_text(painter, rect.left() + 8, middle, name, Role.BODY, tint, width=label_width + 1)
-    room = right - rect.left() - 16 - label_width
-    if each.param.kind != "boolean":
-        paint_text(painter, right, middle, each.text, Role.VALUE, strong, align="right", width=room)
-
-
-def _switch(painter: QPainter, rect: QRectF, on: bool, colours: Colours) -> None:
-    painter.setPen(QPen(QColor(colours.fill if on else colours.control), 1))
-    painter.setBrush(QColor(colours.fill) if on else NO_BRUSH)
-    painter.drawRoundedRect(rect, 6, 6)
-    painter.setPen(NO_PEN)
-    painter.setBrush(QColor(colours.onfill if on else colours.control))
-    x = rect.right() - 6 if on else rect.left() + 6
-    painter.drawEllipse(QPointF(x, rect.center().y()), 3.5, 3.5)
 
 
 def _blocks(painter: QPainter, view: NodeView, colours: Colours) -> None:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QPainter
 
+from app.canvas.area import Area, whole
 from app.canvas.board import Board
 from app.canvas.camera import Camera
+from app.canvas.look import Look
 from app.canvas.measure import BLOCKS, TITLES
 from app.canvas.node_pictures import NodePictures
 from app.canvas.paint_far import paint_blots, paint_cards, paint_far_links
 from app.canvas.paint_ground import paint_dots, paint_frame, paint_note, paint_zone
-from app.canvas.paint_link import LinkState, paint_link, paint_pill
-from app.canvas.paint_node import Look
-from app.canvas.parts import LinkView
+from app.canvas.paint_link import LinkState, paint_link, paint_named
+from app.canvas.parts import LinkView, NodeView
 from app.document.level import Link
 
 
@@ -35,22 +36,23 @@ def paint_scene(
     board: Board,
     camera: Camera,
     look: Look,
-    area: QRectF,
+    area: Area,
     chosen: Chosen,
     pictures: NodePictures,
 ) -> None:
     """Paint what lies in an area of the canvas; the painter is in the canvas's own pixels."""
-    painter.fillRect(area, QColor(look.colours.canvas))
+    bounds = area.bounds
+    painter.fillRect(bounds, QColor(look.colours.canvas))
     paint_dots(painter, area, camera.zoom, look.colours)
     for frame in board.frames:
-        if frame.rect.intersects(area.adjusted(-4, -4, 4, 4)):
+        if frame.rect.intersects(bounds.adjusted(-4, -4, 4, 4)):
             paint_frame(painter, frame, look, frame.number == chosen.frame)
-    nodes = board.nodes_in(area)
+    nodes = [v for v in board.nodes_in(bounds) if v.zone or area.touches(whole(v.box))]
     for view in nodes:
         if view.zone:
             paint_zone(painter, view, look)
     plain = [view for view in nodes if not view.zone]
-    links = board.links_in(area)
+    links = _links_in(board, area)
     if look.scale < TITLES:
         paint_far_links(painter, links, look)
         paint_blots(painter, plain, look)
@@ -59,11 +61,31 @@ def paint_scene(
         paint_cards(painter, plain, look, camera)
     else:
         _links(painter, board, links, look, chosen)
-        for view in plain:
+        for view in _uncovered(plain):
             pictures.paint(painter, view, look, camera)
     for note in board.notes:
-        if note.rect.intersects(area):
+        if note.rect.intersects(bounds):
             paint_note(painter, note, look, note.number == chosen.note)
+
+
+def _uncovered(views: list[NodeView]) -> list[NodeView]:
+    """Without nodes that lie wholly under another at the same place, of which thousands may be."""
+    tops: dict[tuple[float, float], tuple[float, float]] = {}
+    found = []
+    for view in reversed(views):
+        width, height = tops.get((view.x, view.y), (0.0, 0.0))
+        if view.shape.width > width or view.shape.height > height:
+            tops[view.x, view.y] = max(view.shape.width, width), max(view.shape.height, height)
+            found.append(view)
+    return found[::-1]
+
+
+def _links_in(board: Board, area: Area) -> list[LinkView]:
+    """The links that paint something in an area."""
+    links = board.links_in(area.bounds)
+    if len(area.rects) == 1:
+        return links
+    return [view for view in links if any(map(area.touches, view.pieces))]
 
 
 def paint_far(painter: QPainter, board: Board, look: Look, area: QRectF) -> None:
@@ -80,8 +102,7 @@ def _links(
     for view in sorted(links, key=lambda v: _last(v.link, chosen)):
         state = state_of(view)
         if view.name and not (state.hover or state.selected):
-            paint_pill(painter, view.start, view.name, view.type, look.colours, True)
-            paint_pill(painter, view.end, view.name, view.type, look.colours, False)
+            paint_named(painter, view, look, state)
         else:
             paint_link(painter, view, look, state)
 

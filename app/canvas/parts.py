@@ -7,9 +7,10 @@ from itertools import pairwise
 from math import hypot
 from typing import NamedTuple
 
-from PySide6.QtCore import QLineF, QPointF, QRectF
+from PySide6.QtCore import QLineF, QPointF, QRect, QRectF
 from PySide6.QtGui import QPainterPath, QPixmap
 
+from app.canvas.area import whole
 from app.canvas.index import Box
 from app.canvas.measure import MARGIN
 from app.canvas.shape import Shape, Shown, Socket
@@ -19,6 +20,10 @@ from backend.graph.document import Frame, Node, Note, Placement
 from backend.graph.spec import NodeSpec
 
 REACH_LEAST, REACH_MOST = 24.0, 160.0
+PIECE = 96.0
+"""How long a piece of a link is that is painted anew by itself."""
+STROKE, POINT = 5.0, 12.0
+"""How far a link paints beside its curve (casing, halo), and around a reroute."""
 
 
 class NodeView:
@@ -75,6 +80,7 @@ class LinkView:
     __slots__ = (
         "_line",
         "_path",
+        "_pieces",
         "box",
         "end",
         "line",
@@ -101,6 +107,7 @@ class LinkView:
         self.type, self.many, self.via, self.name = type_, many, via, name
         self._path: QPainterPath | None = None
         self._line: list[QPointF] = []
+        self._pieces: tuple[QRect, ...] = ()
         xs = [p.x() for p in (start, *via, end)]
         ys = [p.y() for p in (start, *via, end)]
         reach = reach_of(start, end) if not via else REACH_MOST
@@ -119,6 +126,14 @@ class LinkView:
             self._path = through((self.start, *self.via, self.end))
         return self._path
 
+    @property
+    def pieces(self) -> tuple[QRect, ...]:
+        """Rectangles along its curve that together hold all that it paints: far less than its box,
+        so that a change of it leaves most of what lies around alone."""
+        if not self._pieces:
+            self._pieces = _pieces_of(self)
+        return self._pieces
+
     def is_near(self, at: QPointF, reach: float) -> bool:
         """Whether its curve passes within ``reach`` of a point, in canvas units."""
         left, top, right, bottom = self.box
@@ -127,6 +142,49 @@ class LinkView:
         if not self._line:
             self._line = [p for line in self.path.toSubpathPolygons() for p in line.toList()]
         return any(_distance(at, *ends) <= reach for ends in pairwise(self._line))
+
+
+def _pieces_of(view: LinkView) -> tuple[QRect, ...]:
+    if view.name:
+        return (whole(view.box),)
+    found = []
+    points = (view.start, *view.via, view.end)
+    for start, end in pairwise(points):
+        reach = reach_of(start, end)
+        a, b, c, d = start, start + QPointF(reach, 0), end - QPointF(reach, 0), end
+        long = hypot(end.x() - start.x(), end.y() - start.y()) + reach
+        count = min(24, max(2, round(long / PIECE)))
+        bend = max(_length(a - b * 2 + c), _length(b - c * 2 + d))
+        room = STROKE + 0.75 * bend / count**2  # how far a cubic leaves a chord of it at most
+        steps = [_cubic(a, b, c, d, n / count) for n in range(count + 1)]
+        for one, other in pairwise(steps):
+            found.append(
+                whole((
+                    min(one.x(), other.x()) - room, min(one.y(), other.y()) - room,
+                    max(one.x(), other.x()) + room, max(one.y(), other.y()) + room,
+                ))
+            )  # fmt: skip
+    line = view.line  # as which it is painted from afar, without its reroutes
+    count = min(24, max(1, round(line.length() / PIECE)))
+    for one, other in pairwise(line.pointAt(n / count) for n in range(count + 1)):
+        found.append(
+            whole((
+                min(one.x(), other.x()) - 1, min(one.y(), other.y()) - 1,
+                max(one.x(), other.x()) + 1, max(one.y(), other.y()) + 1,
+            ))
+        )  # fmt: skip
+    for at in view.via:
+        found.append(whole((at.x() - POINT, at.y() - POINT, at.x() + POINT, at.y() + POINT)))
+    return tuple(found)
+
+
+def _cubic(a: QPointF, b: QPointF, c: QPointF, d: QPointF, t: float) -> QPointF:
+    u = 1 - t
+    return a * (u * u * u) + b * (3 * u * u * t) + c * (3 * u * t * t) + d * (t * t * t)
+
+
+def _length(vector: QPointF) -> float:
+    return hypot(vector.x(), vector.y())
 
 
 def _distance(at: QPointF, begin: QPointF, end: QPointF) -> float:

@@ -13,7 +13,9 @@ _BLUR, _DOWN, _CORNER = 12, 3, 24
 
 
 def paint_shadow(painter: QPainter, rect: QRectF, colours: Colours) -> None:
-    """The shadow of a node or card: 3 down, 12 soft."""
+    """The shadow of a node or card: 3 down, 12 soft. There is none in high contrast."""
+    if colours.high:
+        return
     patch = _patch(colours.shadow, 0.36 if colours.dark else 0.13)
     box = rect.adjusted(-_BLUR, -_BLUR + _DOWN, _BLUR, _BLUR + _DOWN)
     size = float(patch.width())

@@ -13,7 +13,7 @@ from app.theme.fonts import Role, font
 @lru_cache(maxsize=32)
 def role_font(role: Role) -> QFont:
     """The font of a role; one object, since making one costs more than painting a word."""
-    return font(role)
+    return font(role, 1.0)
 
 
 @lru_cache(maxsize=32)
@@ -30,7 +30,8 @@ def advance(text: str, role: Role) -> float:
 
 @lru_cache(maxsize=8192)
 def elided(text: str, role: Role, width: float) -> str:
-    """A text that fits, with an ellipsis where it was cut."""
+    """A text that fits on one line, with an ellipsis where it was cut."""
+    text = text.replace("\n", " ")
     return metrics(role).elidedText(text, Qt.TextElideMode.ElideRight, max(width, 0.0))
 
 

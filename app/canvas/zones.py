@@ -8,6 +8,7 @@ from app.canvas.measure import ROW, ZONE_PAD, ZONE_TOP
 from app.canvas.parts import NodeView
 from app.canvas.shape import Shape, Side, Socket
 from app.labels import label
+from app.words import tr
 from backend.graph.document import Node
 
 EMPTY_WIDTH, EMPTY_HEIGHT = 320.0, 144.0
@@ -15,14 +16,18 @@ _EDGE = 40.0
 """Beside the nodes inside, where links leave and reach the edge."""
 
 
-def zone_shape(zone: NodeView, inside: Sequence[NodeView]) -> None:
+Edge = tuple[Side, str, int | str | None]
+"""A socket on the edge of a zone: the side that it is linked on, its name and key."""
+
+
+def zone_shape(zone: NodeView, inside: Sequence[NodeView], types: Mapping[Edge, str]) -> None:
     """Put a zone around the nodes inside it, and its sockets on its edges.
 
     A socket on the left is an input outside and what the zone hands in inside; one on the right is
-    what the body gives, and an output outside.
+    what the body gives, and an output outside. ``types`` are those of what is linked to them.
     """
     handed, given = _handed(zone.node), _given(zone)
-    rows = max(len(handed), len(given)) + 1
+    rows = max(len(handed), len(given) + 1) + 1
     least = ZONE_TOP + rows * ROW + ZONE_PAD
     if inside:
         left = min(v.x for v in inside) - ZONE_PAD - _EDGE
@@ -39,20 +44,26 @@ def zone_shape(zone: NodeView, inside: Sequence[NodeView]) -> None:
     for row, (name, key, joined, free) in enumerate(handed):
         y = ZONE_TOP + ROW / 2 + row * ROW
         said = label(str(key or name))
-        socket = Socket("in", name, key, "*", 0, y, said, joined=joined, free=free)
+        kind = types.get(("in", name, key), "*")
+        socket = Socket("in", name, key, kind, 0, y, said, joined=joined, free=free)
         places["in", name, key] = socket
         if joined and isinstance(key, str):
-            places["given", key, None] = Socket("out", key, None, "*", 0, y, said, joined=True)
+            places["given", key, None] = Socket("out", key, None, kind, 0, y, said, joined=True)
     for count, name in enumerate(("index", "count")):
         y = ZONE_TOP + ROW / 2 + (len(handed) + count) * ROW
         places["given", name, None] = Socket("out", name, None, "Integer", 0, y, label(name))
     for row, name in enumerate(given):
         y = ZONE_TOP + ROW / 2 + row * ROW
-        out = Socket("out", name, None, "*", width, y, label(name), joined=name in zone.outs)
+        kind = types.get(("taken", name, None), "*")
+        out = Socket("out", name, None, kind, width, y, label(name), joined=name in zone.outs)
         places["out", name, None] = out
         places["taken", name, None] = Socket(
-            "in", name, None, "*", width, y, label(name), joined=True
+            "in", name, None, kind, width, y, label(name), joined=True
         )
+    y = ZONE_TOP + ROW / 2 + len(given) * ROW
+    places["taken", "", None] = Socket(
+        "in", "", None, "*", width, y, tr("one more result"), free=True
+    )
     sockets = tuple(s for (side, _, _), s in places.items() if side in ("in", "out"))
     zone.shape = Shape(width, height, sockets, places=places)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, Qt
@@ -10,11 +10,12 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from app.canvas.hands.hand import EditHand, Hand, Modifiers
 from app.canvas.measure import GRID, snapped
-from app.document.edits.common import EditError, added
+from app.document.edits.common import EditError, added, outermost
 from app.document.edits.copies import duplicate
 from app.document.edits.insert import insert
 from app.document.edits.place import move_to
-from app.document.level import GIVEN, TAKEN, Link, is_inside
+from app.document.edits.rehome import move_to_zone, moved_paths
+from app.document.level import GIVEN, TAKEN, Link, is_inside, is_within
 from app.words import tr
 from backend.graph.document import Workflow
 
@@ -36,6 +37,10 @@ class DragHand(Hand):
         self._starts = {p: (canvas.board.nodes[p].x, canvas.board.nodes[p].y) for p in self._paths}
         self._by = QPointF(0, 0)
         self._target: Link | None = None
+        self._zone: str | None = None
+        """The zone that what is moved goes into, if it lies in another now."""
+        self._lone = ""
+        """The only node that is moved, which goes into a link."""
         self._before: frozenset[str] | None = None
         """What was selected before copies were taken."""
         self.moved = False
@@ -57,36 +62,52 @@ class DragHand(Hand):
         self._by = wanted
         self.canvas.board.move(self._paths, step.x(), step.y())
         self._look_for_link(at)
+        self._zone = self._look_for_zone(at)
         self.canvas.refresh()
 
     def release(self, at: QPointF, modifiers: Modifiers) -> None:
         if not self.moved:
-            if self.modifiers == Qt.KeyboardModifier.NoModifier:
-                self.canvas.document.select([self.canvas.document.active])
+            active = self.canvas.document.active
+            if self.modifiers == Qt.KeyboardModifier.NoModifier and active:
+                self.canvas.document.select([active])
             return
         self.canvas.hover_link(None)
         canvas, level = self.canvas, self.canvas.document.level
         places = {p: (x + self._by.x(), y + self._by.y()) for p, (x, y) in self._starts.items()}
-        target = self._target
-
-        def change(workflow: Workflow) -> Workflow:
-            moved = move_to(workflow, level, places)
-            if target is None:
-                return moved
-            path = next(iter(canvas.document.selection))
-            return insert(moved, level, target, path, canvas.spec_of)
-
         count = len(self._starts)
         label = tr("Move a node") if count == 1 else tr("Move {n} nodes", n=count)
         merge = ""
         if self._before is not None:
             label, merge = tr("Duplicate"), _COPY
         try:
-            canvas.edit(tr("Insert a node") if target is not None else label, change, merge)
+            self._put(label, places, merge)
         except EditError as error:
             canvas.said.emit(str(error))
             canvas.edit(label, lambda w: move_to(w, level, places), merge)
         canvas.document.session.seal()
+
+    def _put(self, label: str, places: Mapping[str, tuple[float, float]], merge: str) -> None:
+        """Put down what is held: at its place, in the zone there, on the link there."""
+        canvas, level = self.canvas, self.canvas.document.level
+        target, zone, tops = self._target, self._zone, self._tops()
+        chosen = canvas.document.selection
+        into = {} if zone is None else moved_paths(canvas.document.workflow, level, tops, zone)
+
+        def change(workflow: Workflow) -> Workflow:
+            made = move_to(workflow, level, places)
+            if zone is not None:
+                made = move_to_zone(made, level, tops, zone, canvas.spec_of)
+            if target is not None:
+                made = insert(made, level, target, into.get(self._lone, self._lone), canvas.spec_of)
+            return made
+
+        if target is not None:
+            label = tr("Insert a node")
+        elif into:
+            label = tr("Put into a zone")
+        canvas.edit(label, change, merge)
+        if into:
+            canvas.document.select([into.get(path, path) for path in chosen])
 
     def cancel(self) -> None:
         if self._before is not None:
@@ -97,8 +118,9 @@ class DragHand(Hand):
         self.canvas.hover_link(None)
         self.canvas.refresh()
 
-    def key(self, key: int) -> bool:
-        return False
+    def lose(self) -> None:
+        self.canvas.board.move(self._paths, -self._by.x(), -self._by.y())
+        self.canvas.hover_link(None)
 
     def _copy(self) -> None:
         canvas, level = self.canvas, self.canvas.document.level
@@ -116,13 +138,42 @@ class DragHand(Hand):
         """A lone node without links may be dropped on a link."""
         chosen = self.canvas.document.selection
         self._target = None
-        if len(chosen) == 1:
-            path = next(iter(chosen))
+        if len(chosen) == 1 and self._paths:
+            path = self._lone = next(iter(chosen))
             if not any(True for _ in self.canvas.board.links_at(path)):
                 middle = self.canvas.board.nodes[path].rect
                 found = self.canvas.link_at(at) or self.canvas.link_at(middle.center())
                 self._target = found
         self.canvas.hover_link(self._target)
+
+    def _tops(self) -> list[str]:
+        """What is moved of itself, not with a zone around it."""
+        found = outermost(self.canvas.document.selection)
+        return [path for path in found if path in self._paths and path not in (GIVEN, TAKEN)]
+
+    def _look_for_zone(self, at: QPointF) -> str | None:
+        """Another zone than that around the nodes, which is under the pointer. The zone around them
+        grows with them, so they leave it by a command."""
+        tops = self._tops()
+        around = {
+            zone.path
+            for zone in self.canvas.board.zones
+            if any(is_inside(path, zone.path) for path in tops)
+        }
+        found = [
+            zone for zone in self.canvas.board.zones
+            if zone.rect.contains(at) and not is_within(zone.path, tops) and zone.path not in around
+        ]  # fmt: skip
+        return max(found, key=lambda zone: zone.above).path if tops and found else None
+
+    def paint(self, painter: QPainter) -> None:
+        view = self.canvas.board.nodes.get(self._zone or "")
+        if view is not None:
+            pen = QPen(QColor(self.canvas.theme.colours.accent), 2)
+            pen.setCosmetic(True)
+            painter.setPen(pen)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(view.rect.adjusted(-2, -2, 2, 2), 13, 13)
 
 
 def _going(canvas: Canvas, chosen: frozenset[str]) -> list[str]:

@@ -33,7 +33,11 @@ class Hand:
         """The button was let go."""
 
     def cancel(self) -> None:
-        """Escape was pressed, or the window lost the mouse: all is as before."""
+        """Escape or the other button was pressed: all is as before."""
+
+    def lose(self) -> None:
+        """Something else has changed the document, or another level is looked at: show nothing
+        more of it, and take nothing back."""
 
     def key(self, key: int) -> bool:
         """A key while the button is held; whether it was for this hand."""

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
+from app.canvas.board import place_of
 from app.canvas.hands.hand import Hand, Modifiers
 from app.canvas.measure import SNAP
 from app.canvas.paint_refusal import paint_refusal
 from app.canvas.parts import through
 from app.canvas.shape import Place, Side, Socket
 from app.document.edits.common import EditError
-from app.document.edits.connect import connect, disconnect
+from app.document.edits.connect import disconnect
 from app.document.edits.fits import Pull, Refusal
+from app.document.edits.free_ends import connect_free
 from app.document.edits.insert import insert_chain
-from app.document.level import Link
+from app.document.level import GIVEN, TAKEN, Link
 from app.theme.outlines import paint_socket
 from app.theme.types import look_of
 from app.words import tr
@@ -60,9 +62,10 @@ class PullHand(Hand):
         found = set()
         for view in self.canvas.board.nodes_in(seen):
             for (side, name, _), socket in view.shape.places.items():
-                if socket.side != wanted or side in ("given", "taken"):
+                inner = side in ("given", "taken")
+                if socket.side != wanted or (inner and not socket.free):
                     continue
-                if self.pull.fits(view.path, name):
+                if self.pull.fits(place_of(view.path, side, socket).path, name):
                     found.add((view.path, wanted, name))
         own = (self.place.path, self.place.side, self.place.name)
         return frozenset(found | {own})
@@ -89,12 +92,14 @@ class PullHand(Hand):
         self.canvas.update()
 
     def _best_on(self, path: str) -> tuple[Place, Socket] | None:
-        """Over the body of a node: its first free socket of the type, else one that fits."""
+        """Over the body of a node: its first free socket of the type, else one that fits. Over an
+        end of a subgraph: the place for one more."""
         view = self.canvas.board.nodes[path]
         wanted: Side = "in" if self.pull.is_output else "out"
+        is_end = path in (GIVEN, TAKEN)
         fitting = [
             s for s in view.shape.sockets
-            if s.side == wanted and self.pull.fits(path, s.name)
+            if s.side == wanted and self.pull.fits(path, s.name) and (s.free or not is_end)
         ]  # fmt: skip
         fitting.sort(key=lambda s: (s.joined, s.param, s.type != self.pull.type))
         if not fitting:
@@ -123,6 +128,9 @@ class PullHand(Hand):
     def cancel(self) -> None:
         self.canvas.set_fits(None)
         self.canvas.update()
+
+    def lose(self) -> None:
+        self.cancel()
 
     def key(self, key: int) -> bool:
         """Enter puts in the nodes that bridge what does not fit."""
@@ -159,7 +167,7 @@ class PullHand(Hand):
         def change(workflow: Workflow) -> Workflow:
             if old is not None:
                 workflow = disconnect(workflow, level, [old])
-            return connect(workflow, level, link, canvas.spec_of, canvas.reads)
+            return connect_free(workflow, level, link, canvas.spec_of, canvas.reads)
 
         try:
             canvas.edit(tr("Link"), change)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from app.document.difference import changed_keys
 from app.document.level import GIVEN, TAKEN, body_at, name_of, parent_of
 from backend.graph.document import BOUNDARY, Graph, Input, Node, Ref
 
@@ -46,7 +47,7 @@ class Reads:
         nodes, seen, order = graph.nodes, self._seen, self._order
         if nodes is seen:
             return
-        changed = [name for name, node in nodes.items() if seen.get(name) is not node]
+        changed = changed_keys(seen, nodes)
         self._seen = nodes
         if all(self._agrees(graph, name) for name in changed):
             return

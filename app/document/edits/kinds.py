@@ -61,6 +61,31 @@ def output_end(workflow: Workflow, level: str, path: str, output: str, spec_of: 
     return End(UNKNOWN)
 
 
+def output_type(
+    workflow: Workflow,
+    level: str,
+    path: str,
+    output: str,
+    spec_of: SpecOf,
+    known: dict[tuple[str, str], str],
+) -> str:
+    """The type of an output as ``output_end`` has it, but each output is looked at once only.
+
+    ``known`` holds types by path and output; what is found on the way is added to it.
+    """
+    graph, at = graph_of(workflow, level), (path, output)
+    seen = {at: None}
+    while (found := known.get(at)) is None:
+        step = _step(workflow, level, graph, *at, spec_of)
+        at = step.on
+        found = UNKNOWN if step.type is None and at in seen else step.type
+        if found is not None:
+            break
+        seen[at] = None
+    known.update(dict.fromkeys(seen, found))
+    return found
+
+
 class _Step(NamedTuple):
     """A type, or the output which has the same one; and whether it is a list, where that is told
     here."""

@@ -149,6 +149,23 @@ class Bench:
         )
         QApplication.sendEvent(self.canvas, event)
 
+    def drop(self, held, x: float, y: float, leave: bool = False) -> bool:
+        """Drag something in from elsewhere and let go of it at a place, or leave again; whether
+        it was taken."""
+        from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
+
+        spot = self.at(x, y)
+        told = Qt.DropAction.LinkAction, held, LEFT, NONE
+        enter = QDragEnterEvent(spot, *told)
+        QApplication.sendEvent(self.canvas, enter)
+        if not enter.isAccepted():
+            return False
+        QApplication.sendEvent(self.canvas, QDragMoveEvent(spot, *told))
+        drop = QDragLeaveEvent() if leave else QDropEvent(QPointF(spot), *told)
+        QApplication.sendEvent(self.canvas, drop)
+        QApplication.processEvents()
+        return not leave
+
     def wheel(self, x: float, y: float, steps: float, keys=NONE) -> None:
         spot = QPointF(self.at(x, y))
         event = QWheelEvent(

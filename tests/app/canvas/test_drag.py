@@ -185,3 +185,34 @@ def test_a_zone_is_dragged_by_its_title_with_all_inside(bench):
     here.drag((x, y), (x + 80, y + 40))
     assert here.placement("loop/blur") == Placement(560, 280)
     assert here.canvas.board.nodes["loop"].rect.contains(here.canvas.board.nodes["loop/blur"].rect)
+
+
+def test_a_node_dropped_on_a_zone_goes_into_it_with_its_links(bench):
+    here = bench(zoned())
+    zone = here.canvas.board.nodes["loop"]
+    x, y = here.on("save")
+    here.drag((x, y), (zone.rect.right() - 30, zone.rect.bottom() - 20))
+    assert "loop/save" in here.canvas.board.nodes
+    assert here.selection == {"loop/save"}
+    assert "loop/blur.image > loop/save.image" in here.wires()
+    assert not here.said
+    assert here.document.session.history.at == 1
+    here.document.undo()
+    assert set(here.canvas.board.nodes) == {"paper", "loop", "loop/blur", "save"}
+
+
+def test_a_node_that_the_zone_needs_is_moved_but_not_into_it(bench):
+    here = bench(zoned())
+    zone = here.canvas.board.nodes["loop"]
+    here.drag(here.on("paper"), (zone.rect.left() + 80, zone.rect.bottom() - 20))
+    assert "paper" in here.canvas.board.nodes
+    assert here.placement("paper").x > 60
+    assert len(here.said) == 1
+
+
+def test_a_node_inside_a_zone_is_dragged_with_the_zone_around_it(bench):
+    here = bench(zoned())
+    x, y = here.on("loop/blur")
+    here.drag((x, y), (x + 400, y + 300))
+    assert "loop/blur" in here.canvas.board.nodes
+    assert here.canvas.board.nodes["loop"].rect.contains(here.canvas.board.nodes["loop/blur"].rect)

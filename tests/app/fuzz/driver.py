@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 
-from PySide6.QtCore import QEventLoop, QPoint, QPointF, Qt
+from PySide6.QtCore import QEventLoop, QPoint, QPointF, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -27,6 +27,7 @@ from app.theme.theme import Theme
 from backend.engine.events import Preview, Progress, RunStarted, StepDone, StepFailed, StepStarted
 from backend.graph.format import dump
 from tests.app.canvas.test_board_law import with_places, without_places
+from tests.app.fuzz.hands import MORE
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 TABS = 4
@@ -73,15 +74,19 @@ class Driver:
         self.begun: dict[str, tuple[OpenDocument, str]] = {}
         self._files = 0
         services.documents.opened.connect(self._watch)
+        self._closer = QTimer(interval=20)  # what asks something by itself is closed unanswered
+        self._closer.timeout.connect(_close_modal)
+        self._closer.start()
         self.window.open_text(FIRST.read_text("utf-8"))
         self.window.resize(1100, 700)
         self.window.show()
         self.room.start()
         self.turn()
-        self.actions: list[tuple[Callable[[], None], int]] = [
-            (self.command, 90), (self.add, 22), (self.drag, 14), (self.pull, 26),
-            (self.box, 4), (self.pick, 30), (self.choose_link, 6), (self.tab, 5),
-            (self.save, 3), (self.value, 6), (self.happen, 14), (self.reroute, 3),
+        own = type(self)
+        self.actions: list[tuple[Callable[[Driver], None], int]] = [
+            (own.command, 90), (own.add, 22), (own.drag, 14), (own.pull, 26), (own.box, 4),
+            (own.pick, 30), (own.choose_link, 6), (own.tab, 5), (own.save, 3), (own.value, 6),
+            (own.happen, 14), (own.reroute, 3), *MORE,
         ]  # fmt: skip
 
     # -- what is looked at ------------------------------------------------------------------------
@@ -116,7 +121,7 @@ class Driver:
         for number in range(1, actions + 1):
             act = self.random.choices(acts, weights)[0]
             self.note(act.__name__)
-            act()
+            act(self)
             if number % 3 == 0:
                 self.turn()
             self.canvas.editing.end()
@@ -146,11 +151,11 @@ class Driver:
         at = QPointF(self.random.randrange(-400, 2000), self.random.randrange(-300, 1200))
         self.window.adding._add(kind, at, None, "")
 
-    def _paths(self) -> list[str]:
+    def paths(self) -> list[str]:
         return sorted(path for path in self.canvas.board.nodes if not path.startswith("$"))
 
     def pick(self) -> None:
-        paths = self._paths()
+        paths = self.paths()
         count = min(len(paths), self.random.choice((0, 1, 1, 2, 3, 5)))
         self.document.select(self.random.sample(paths, count))
 
@@ -160,15 +165,15 @@ class Driver:
             self.document.select([])
             self.canvas.choose(link=self.random.choice(links))
 
-    def _spot(self) -> QPoint:
+    def spot(self) -> QPoint:
         rect = self.canvas.rect()
         return QPoint(self.random.randrange(rect.width()), self.random.randrange(rect.height()))
 
-    def _on(self, path: str) -> QPoint:
+    def on(self, path: str) -> QPoint:
         view = self.canvas.board.nodes[path]
         return self.canvas.camera.to_screen(QPointF(view.x + 80, view.y + 10)).toPoint()
 
-    def _gesture(self, start: QPoint, end: QPoint) -> None:
+    def gesture(self, start: QPoint, end: QPoint) -> None:
         canvas = self.canvas
         QTest.mousePress(canvas, LEFT, NONE, start)
         for step in (1, 2, 3):
@@ -176,30 +181,36 @@ class Driver:
         if self.random.random() < 0.06:
             QTest.keyClick(canvas, Qt.Key.Key_Escape)
         QTest.mouseRelease(canvas, LEFT, NONE, end)
-        self._close_popups()
+        self.close_popups()
 
     def drag(self) -> None:
-        paths = self._paths()
+        paths = self.paths()
         if paths:
-            start = self._on(self.random.choice(paths))
+            start = self.on(self.random.choice(paths))
             far = QPoint(self.random.randrange(-300, 300), self.random.randrange(-300, 300))
-            self._gesture(start, start + far)
+            self.gesture(start, start + far)
 
     def box(self) -> None:
-        self._gesture(self._spot(), self._spot())
+        self.gesture(self.spot(), self.spot())
+
+    def ends(self) -> tuple[QPoint, QPoint] | None:
+        """Where a link may be pulled from and to."""
+        board, camera = self.canvas.board, self.canvas.camera
+        sockets = [(v.place(s), s) for v in board.nodes.values() for s in v.shape.places.values()]
+        outs = [place for place, socket in sockets if socket.side == "out"]
+        ins = [place for place, socket in sockets if socket.side == "in"]
+        if not outs or not ins:
+            return None
+        ends = [self.random.choice(outs), self.random.choice(ins)]
+        if self.random.random() < 0.2:
+            ends.reverse()
+        start, end = (camera.to_screen(place).toPoint() for place in ends)
+        return start, end
 
     def pull(self) -> None:
-        board, camera = self.canvas.board, self.canvas.camera
-        outs = [
-            v.place(s) for v in board.nodes.values() for s in v.shape.sockets if s.side == "out"
-        ]
-        ins = [v.place(s) for v in board.nodes.values() for s in v.shape.sockets if s.side == "in"]
-        if outs and ins:
-            ends = [self.random.choice(outs), self.random.choice(ins)]
-            if self.random.random() < 0.2:
-                ends.reverse()
-            start, end = (camera.to_screen(place).toPoint() for place in ends)
-            self._gesture(start, end)
+        ends = self.ends()
+        if ends is not None:
+            self.gesture(*ends)
 
     def reroute(self) -> None:
         links = sorted(self.canvas.board.links, key=repr)
@@ -210,7 +221,7 @@ class Driver:
 
     def value(self) -> None:
         """A value is typed on a node."""
-        paths = [p for p in self._paths() if self.canvas.board.nodes[p].shape.fields]
+        paths = [p for p in self.paths() if self.canvas.board.nodes[p].shape.fields]
         if not paths:
             return
         view = self.canvas.board.nodes[self.random.choice(paths)]
@@ -222,7 +233,7 @@ class Driver:
             if held is not None and self.canvas.isAncestorOf(held):
                 QTest.keyClicks(held, self.random.choice(("3", "0.5", "a cat", "-1", "{seed}")))
                 QTest.keyClick(held, Qt.Key.Key_Return)
-        self._close_popups()
+        self.close_popups()
 
     def tab(self) -> None:
         documents = list(self.window.services.documents)
@@ -286,7 +297,7 @@ class Driver:
 
         return jpeg()
 
-    def _close_popups(self) -> None:
+    def close_popups(self) -> None:
         if self.window.adding._palette is not None:
             self.window.adding._palette.close_down()
         popup = QApplication.activePopupWidget()
@@ -344,11 +355,18 @@ class Driver:
     def close(self) -> None:
         """Take the window down."""
         sys.excepthook = self._hook
+        self._closer.stop()
         for close in self.window.closing:
             close()
         self.window.services.close()
         self.window.hide()
         self.window.deleteLater()
+
+
+def _close_modal() -> None:
+    for widget in (QApplication.activeModalWidget(), QApplication.activePopupWidget()):
+        if widget is not None:
+            widget.close()
 
 
 def _difference(here: object, there: object) -> str:

@@ -12,12 +12,14 @@ from app.document.edits import (
     copies,
     exchange,
     frames,
+    free_ends,
     inline,
     insert,
     nodes,
     params,
     place,
     ports,
+    rehome,
     subgraphs,
     swap,
     unpack,
@@ -199,6 +201,27 @@ class Hand:
     def do_dissolve(self, workflow, level):
         path = self.one(p for p, n in walk(graph_of(workflow, level)) if n.body is not None)
         return zones.dissolve_zone(workflow, level, path) if path else workflow
+
+    def do_rehome(self, workflow, level):
+        homes = [p for p, n in walk(graph_of(workflow, level)) if n.body is not None]
+        zone, chosen = self.one(["", *homes]), self.some(workflow, level)
+        return rehome.move_to_zone(workflow, level, chosen, zone, self.spec_of)
+
+    do_rehome_more = do_rehome
+
+    def do_free_end(self, workflow, level):
+        begin, end = self.one(self.outputs(workflow, level)), self.one(self.inputs(workflow, level))
+        if begin is None or end is None:
+            return workflow
+        homes = [f"{p}/$out" for p, n in walk(graph_of(workflow, level)) if n.body is not None]
+        taken = self.one(["$out", *homes])
+        if self.draw(st.booleans()) and (level or taken != "$out"):
+            link = Link(*begin, taken, "")
+        elif level:
+            link = Link("$", "", *end)
+        else:
+            return workflow
+        return free_ends.connect_free(workflow, level, link, self.spec_of)
 
     def do_expose(self, workflow, level):
         path = self.path(workflow, level)
