@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] = ()) -> int:
 def make_application() -> QApplication:
     """The application: its name, fonts and style."""
     from app.theme.fonts import load_fonts
+    from app.widgets.spoken import speak
 
     held = QApplication.instance()
     application = held if isinstance(held, QApplication) else QApplication(sys.argv[:1])
@@ -38,24 +39,26 @@ def make_application() -> QApplication:
     application.setDesktopFileName("weft")
     QGuiApplication.setQuitOnLastWindowClosed(True)
     load_fonts()
+    speak()
     return application
 
 
 def make_window(files: Sequence[Path] = ()) -> Window:
     """The window with its services, and its documents open."""
     from app.panels.settings.desk import SettingsDesk
+    from app.shell.dress import colours_for, measures_for
     from app.shell.services import Services
-    from app.shell.window import Window, is_dark
+    from app.shell.window import Window
     from app.theme.style import apply
     from app.theme.theme import Theme
 
     application = QApplication.instance()
     assert isinstance(application, QApplication)
     desk = SettingsDesk()
-    studio = desk.settings.studio
-    theme = Theme(is_dark(studio.theme))
+    theme = Theme()
+    theme.put(colours_for(desk.settings), measures_for(desk.settings))
     services = Services(desk, theme)
-    apply(application, theme.colours, services.places.icons, studio.text)
+    apply(application, theme.colours, services.places.icons, theme.measures)
     window = Window(services)
     window.read_settings()
     recovered = services.documents.recover()

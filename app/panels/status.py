@@ -10,14 +10,13 @@ from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from app.panels.problems.panel import Counts
 from app.run.state import JobView
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.theme.theme import Theme
 from app.words import tr
 
 EngineState = Literal["asleep", "starting", "ready", "computing", "dead"]
 _BAR = 120
 _GAP = 12
-_HEIGHT = 24
 
 
 class _Piece(QAbstractButton):
@@ -26,7 +25,7 @@ class _Piece(QAbstractButton):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.theme = theme
-        self.setFont(font(Role.CAPTION))
+        write_in(self, Role.CAPTION)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -81,7 +80,7 @@ class JobLine(_Piece):
 
     def sizeHint(self) -> QSize:
         """Room for bar and words."""
-        return QSize(8 + _BAR + _GAP + self.wide(self._words) + 8, _HEIGHT)
+        return QSize(8 + _BAR + _GAP + self.wide(self._words) + 8, self.theme.measures.tall(24))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Bar and words."""
@@ -115,7 +114,7 @@ class WordLine(_Piece):
 
     def sizeHint(self) -> QSize:
         """Room for the words."""
-        return QSize(8 + self.wide(self._words) + 8, _HEIGHT)
+        return QSize(8 + self.wide(self._words) + 8, self.theme.measures.tall(24))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The words."""
@@ -143,7 +142,7 @@ class ProblemsLine(_Piece):
 
     def sizeHint(self) -> QSize:
         """Room for icon and words."""
-        return QSize(8 + 12 + 6 + self.wide(self._words) + 8, _HEIGHT)
+        return QSize(8 + 12 + 6 + self.wide(self._words) + 8, self.theme.measures.tall(24))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Icon and words."""
@@ -189,7 +188,7 @@ class EngineLine(_Piece):
 
     def sizeHint(self) -> QSize:
         """Room for dot and words."""
-        return QSize(8 + 7 + 7 + self.wide(self._words) + 8, _HEIGHT)
+        return QSize(8 + 7 + 7 + self.wide(self._words) + 8, self.theme.measures.tall(24))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """A dot whose colour repeats the words."""

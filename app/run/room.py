@@ -7,24 +7,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
 from app.open_document import OpenDocument
 from app.run.board import Origin
-from app.run.book import Book
 from app.run.costs import Costs
 from app.run.desk import Act, Desk, Listing
-from app.run.going import Going
+from app.run.known import Known, Which, id_of
 from app.run.looks import Looked, Looks, Sight
 from app.run.mailbox import Mailbox
 from app.run.meters import Memory, Meters
-from app.run.plan import planned, stale
-from app.run.signals import Engine, EngineStatus, RoomSignals
+from app.run.plan import planned
+from app.run.signals import Engine, EngineStatus
 from app.run.sleep import Awake
-from app.run.state import JobView, NodeRun
-from app.run.timeline import Timeline
+from app.run.state import JobView
 from app.run.worker import Worker
 from app.words import tr
 from backend.engine.events import Event
@@ -35,9 +33,6 @@ if TYPE_CHECKING:
     from backend.engine.queue.job import Ending, Job, State
     from backend.engine.queue.store import Queue
 
-Which: TypeAlias = OpenDocument | str
-"""A document, or its id."""
-
 PULSE = 250
 """Milliseconds between two looks at whether the host lives, and two tellings of the time left."""
 
@@ -45,7 +40,7 @@ AWAKE = 5.0
 """Seconds after which a job keeps the machine awake."""
 
 
-class EngineRoom(RoomSignals):
+class EngineRoom(Known):
     """Every run is a job of the queue, which other programs may share; threads of this object take
     jobs, have a host process compute them, and post what happens to the thread of the window.
 
@@ -76,12 +71,9 @@ class EngineRoom(RoomSignals):
             attempts: How often a job is begun when hosts die with it.
             parent: Of this object.
         """
-        super().__init__(parent)
-        self.engine = Engine()
+        super().__init__(Costs.load(costs) if costs is not None else Costs(), parent)
         self._specs, self._output, self._grants = specs, output, grants
         self._costs_file = costs
-        self._going = Going(Costs.load(costs) if costs is not None else Costs())
-        self._book = Book()
         self._mailbox = Mailbox(self)
         self._desk = Desk(queue, self._mailbox, self._listed)
         self._worker = Worker(
@@ -167,7 +159,7 @@ class EngineRoom(RoomSignals):
         if document is None:
             self.ask(lambda queue: queue.cancel())
             return
-        mine = self._book.jobs_of(_id(document))
+        mine = self._book.jobs_of(id_of(document))
         if mine:
             self.ask(lambda queue: queue.cancel(mine))
 
@@ -260,75 +252,7 @@ class EngineRoom(RoomSignals):
 
     def forget(self, document: Which) -> None:
         """A document is closed. Its jobs go on."""
-        self._going.boards.pop(_id(document), None)
-
-    # What is known.
-
-    def jobs(self) -> tuple[JobView, ...]:
-        """What runs, then what waits in its order, then what has ended, the last first."""
-        return tuple(self._book.views.values())
-
-    def job(self, number: int) -> JobView | None:
-        """One of ``jobs``."""
-        return self._book.views.get(number)
-
-    @property
-    def paused(self) -> bool:
-        """Whether the whole queue is paused."""
-        return self._book.listing.paused
-
-    @property
-    def trouble(self) -> str:
-        """Why the queue cannot be used; empty where it can."""
-        return self._book.listing.trouble
-
-    @property
-    def memory(self) -> Memory:
-        """The memory as it was last measured."""
-        return self._meters.memory
-
-    @property
-    def printed(self) -> str:
-        """The last of what the present host printed."""
-        client = self._worker.client
-        return client.printed if client is not None else ""
-
-    def runs(self, document: Which) -> Mapping[str, NodeRun]:
-        """The steps of a document that were part of a run; ``app.run.places.level_runs`` has them
-        as the nodes of a level."""
-        board = self._going.boards.get(_id(document))
-        return board.runs if board is not None else {}
-
-    def usual(self, document: Which, step: str, kind: str) -> float | None:
-        """Seconds that a step of this type may take, if any like it ever ran."""
-        return self._going.costs.usual(_id(document), step, kind)
-
-    def thumbnail(self, document: Which, step: str) -> bytes:
-        """The last picture of a step: JPEG, at most 512 pixels wide and high; empty for none."""
-        run = self.runs(document).get(step)
-        return run.preview if run is not None else b""
-
-    def seeds(self, document: Which) -> Mapping[str, int]:
-        """The seeds of the last job of a document, by ``node.param``."""
-        board = self._going.boards.get(_id(document))
-        return board.seeds if board is not None else {}
-
-    def last_job(self, document: Which) -> int:
-        """The number of the last job of a document that began; 0 for none."""
-        board = self._going.boards.get(_id(document))
-        return board.last if board is not None else 0
-
-    def stale(self, document: OpenDocument) -> frozenset[str]:
-        """The top-level nodes that would give something else than they did in the last job."""
-        board = self._going.boards.get(document.id)
-        if board is None or board.origin is None:
-            return frozenset()
-        return stale(board.origin.workflow, document.workflow)
-
-    def timeline(self, job: int = 0) -> Timeline | None:
-        """The record of a job that ran here, or of the last one."""
-        number = job or max(self._going.timelines, default=0)
-        return self._going.timelines.get(number)
+        self._going.boards.pop(id_of(document), None)
 
     # What comes from other threads.
 
@@ -455,7 +379,3 @@ class EngineRoom(RoomSignals):
         own = (path.absolute().parent,) if path is not None else ()
         roots = (*own, *self._grants(document))
         return base_and_grants(own[0] if own else Path.home(), roots)
-
-
-def _id(document: Which) -> str:
-    return document if isinstance(document, str) else document.id

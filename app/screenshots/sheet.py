@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
 
+from app.canvas.area import Area
 from app.canvas.board import Board
 from app.canvas.camera import Camera
+from app.canvas.look import Look
 from app.canvas.node_pictures import NodePictures
-from app.canvas.paint_node import Look
 from app.canvas.paint_scene import Chosen, paint_scene
 from app.canvas.text import paint_text
 from app.document.level import Link
@@ -122,7 +123,7 @@ def _paint(
     painter.setClipRect(area)
     painter.scale(zoom, zoom)
     painter.translate(-camera.x, -camera.y)
-    seen = camera.rect_to_canvas(area)
+    seen = Area((camera.rect_to_canvas(area),))
     paint_scene(painter, board, camera, look, seen, chosen or Chosen(), NodePictures())
     painter.restore()
 

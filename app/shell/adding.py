@@ -12,16 +12,18 @@ from PySide6.QtGui import QGuiApplication
 from app.canvas.measure import snapped
 from app.canvas.shape import Place
 from app.document.edits.common import fresh_id
-from app.document.edits.connect import connect
 from app.document.edits.exchange import replace_node
 from app.document.edits.fits import types_for_input, types_for_output
+from app.document.edits.free_ends import connect_free
 from app.document.edits.kinds import input_end, output_end
 from app.document.edits.nodes import add_node, new_node
 from app.document.edits.params import set_param
 from app.document.edits.search import Entry
 from app.document.level import GIVEN, TAKEN, Link
 from app.shell.files import PICTURES
-from app.shell.palette import Offer, SearchPalette, offer_of
+from app.shell.palette import SearchPalette
+from app.shell.palette_rows import Offer, caps_of, offer_of
+from app.shell.pasted import refusal_of
 from app.words import tr
 from backend.graph.document import Workflow
 from backend.graph.spec import NodeSpec
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from app.shell.window import Window
 
 _RECENT = 12
+_ACROSS = 5
+"""Nodes in a row where several files are dropped."""
 
 
 class Adding(QObject):
@@ -59,7 +63,7 @@ class Adding(QObject):
 
     def _open(
         self, offers: Sequence[Offer], name: str, at: QPoint, then: Callable[[str], None],
-        text: str = "",
+        text: str = "", act: str = "",
     ) -> None:  # fmt: skip
         def taken(key: str) -> None:
             self._back()
@@ -70,7 +74,7 @@ class Adding(QObject):
 
         self._then = taken
         self.palette.ask(
-            offers, at, name, recent=self._recent, others=self.command_offers, text=text
+            offers, at, name, act=act, recent=self._recent, others=self.command_offers, text=text
         )
 
     def command_offers(self, _: str = "") -> list[Offer]:
@@ -78,7 +82,7 @@ class Adding(QObject):
         commands, theme = self._window.commands, self._window.services.theme
         found = []
         for id, deed in commands.deeds.items():
-            title, keys = deed.command.title, commands.action(id).shortcut().toString()
+            title, keys = deed.command.title, caps_of(commands.action(id).shortcut().toString())
             entry = Entry(f"command:{id}", title, title.casefold(), category=deed.command.group)
             found.append(
                 Offer(
@@ -110,7 +114,10 @@ class Adding(QObject):
             ]
         name = tr("Add a node") if place is None else tr("Add a node that fits")
         spot = canvas.mapTo(self._window.whole, canvas.camera.to_screen(at).toPoint())
-        self._open(offers, name, spot, lambda key: self._add(key, at, place, sockets.get(key, "")))
+        self._open(
+            offers, name, spot, lambda key: self._add(key, at, place, sockets.get(key, "")),
+            act=tr("add") if place is None else tr("add and join"),
+        )  # fmt: skip
 
     def _fitting(self, place: Place) -> dict[str, str]:
         """The node types that a pulled end fits, each with its socket."""
@@ -149,7 +156,7 @@ class Adding(QObject):
             return
         self._recent = [kind, *(k for k in self._recent if k != kind)][:_RECENT]
         document, level = canvas.document, canvas.document.level
-        zone = self._zone_at(at)
+        zone = canvas.zone_at(at)
         name = fresh_id(document.workflow, level, kind)
         path = f"{zone}/{name}" if zone else name
         x, y = snapped(at.x()), snapped(at.y())
@@ -161,22 +168,15 @@ class Adding(QObject):
             workflow = add_node(workflow, level, node, (x, y), zone, name)
             if place is not None and place.side == "out":
                 link = Link(place.path, place.name, path, socket)
-                return connect(workflow, level, link, canvas.spec_of)
+                return connect_free(workflow, level, link, canvas.spec_of)
             if place is not None:
                 key = place.key if place.key != "" else None
                 link = Link(path, socket, place.path, place.name, key)
-                return connect(workflow, level, link, canvas.spec_of)
+                return connect_free(workflow, level, link, canvas.spec_of)
             return workflow
 
         if self._window.edit(document, tr("Add {name}", name=spec.title), change):
             document.select([path])
-
-    def _zone_at(self, at: QPointF) -> str:
-        """The innermost zone whose area a place lies in."""
-        canvas = self._window.canvas
-        assert canvas is not None
-        found = [z for z in canvas.board.zones if z.rect.contains(at)]
-        return max(found, key=lambda z: z.above).path if found else ""
 
     def ask_replace(self) -> None:
         """Ask for a type to put in place of the active node, which keeps its links and values."""
@@ -196,7 +196,7 @@ class Adding(QObject):
             )  # fmt: skip
 
         spot = canvas.mapTo(self._window.whole, canvas.node_rect(path).topLeft())
-        self._open(offers, tr("Replace {name} by", name=view.title), spot, take)
+        self._open(offers, tr("Replace {name} by", name=view.title), spot, take, act=tr("replace"))
 
     def ask_find(self) -> None:
         """Ask for a node of the graph and go there."""
@@ -210,7 +210,10 @@ class Adding(QObject):
             entry = Entry(path, view.title, view.title.casefold(), (path, view.node.type),
                           help=words.casefold())  # fmt: skip
             offers.append(Offer(entry, "search", colours.weak, f"{path}  {words[:80]}"))
-        self._open(offers, tr("Find in the graph"), self._middle(), lambda path: self._go(path))
+        self._open(
+            offers, tr("Find in the graph"), self._middle(), lambda path: self._go(path),
+            act=tr("go there"),
+        )  # fmt: skip
 
     def _go(self, path: str) -> None:
         canvas = self._window.canvas
@@ -224,23 +227,29 @@ class Adding(QObject):
 
     def _middle(self) -> QPoint:
         whole = self._window.whole
-        return QPoint((whole.width() - 544) // 2, 88)
+        return QPoint((whole.width() - self.palette.width()) // 2, 88)
 
     # -- files ------------------------------------------------------------------------------------
 
     def take_files(self, paths: Sequence[Path], at: QPointF | None = None) -> None:
-        """Take files that were dropped at a place of the canvas, or pasted."""
-        canvas = self._window.canvas
-        if at is None and canvas is not None:
-            at = canvas.pointer()
-        for number, path in enumerate(paths):
-            self.take_file(path, at + QPointF(32, 32) * number if at is not None else None)
+        """Take files that were dropped at a place of the canvas, or pasted: workflows are opened,
+        and of pictures their graphs; for all other pictures there are nodes that read them."""
+        graphs = [path for path in paths if self._is_graph(path)]
+        plain = [path for path in paths if path not in graphs]
+        if plain:
+            self.drop_files(plain, at)
+        for path in graphs:
+            self._window.files.open(path)
 
     def take_file(self, path: Path, at: QPointF | None = None) -> None:
         """Open a workflow; of a picture its graph, or a node that reads it."""
+        self.take_files([path], at)
+
+    @staticmethod
+    def _is_graph(path: Path) -> bool:
+        """Whether a file is to be opened: all but pictures that carry no workflow."""
         if path.suffix.lower() not in PICTURES:
-            self._window.files.open(path)
-            return
+            return True
         from backend.media.errors import Damaged, Unsupported
         from backend.media.metadata import read_provenance
         from backend.sdk import UserError
@@ -248,33 +257,60 @@ class Adding(QObject):
         try:
             told = read_provenance(path)
         except (UserError, OSError, Damaged, Unsupported):
-            told = None  # its node says what is wrong with it
-        if told and isinstance(told.get("workflow"), str):
-            self._window.files.open(path)
-        else:
-            self.drop_file(path, at)
+            return False  # its node says what is wrong with it
+        return told is not None and isinstance(told.get("workflow"), str)
 
     def drop_file(self, path: Path, at: QPointF | None = None) -> None:
         """Put a node that reads a picture at a place of the canvas, or where the pointer is."""
+        self.drop_files([path], at)
+
+    def drop_files(self, paths: Sequence[Path], at: QPointF | None = None) -> None:
+        """Put a node for each picture, in rows from a place of the canvas on; all are one edit."""
         canvas, spec = self._window.canvas, self._window.services.book.specs.get("load_image")
         if canvas is None or spec is None:
             return
         document, level = canvas.document, canvas.document.level
         spot = at if at is not None else canvas.pointer()
-        name = fresh_id(document.workflow, level, spec.type)
-        told = self._window.services.grant(document, path)
+        told = [self._window.services.grant(document, path) for path in paths]
         desk = self._window.desk_of(document)
         if desk is not None:
             desk.checks.set_grants(self._window.services.grants_of(document))
         field = next(p.name for p in spec.params if p.kind == "file")
+        made: list[str] = []
 
         def change(workflow: Workflow) -> Workflow:
-            workflow = add_node(
-                workflow, level, new_node(spec), (snapped(spot.x()), snapped(spot.y())), "", name
-            )
-            return set_param(workflow, level, name, field, told)
+            made.clear()
+            for number, file in enumerate(told):
+                name = fresh_id(workflow, level, spec.type)
+                row, column = divmod(number, _ACROSS)
+                x, y = snapped(spot.x()) + 240 * column, snapped(spot.y()) + 320 * row
+                workflow = add_node(workflow, level, new_node(spec), (x, y), "", name)
+                workflow = set_param(workflow, level, name, field, file)
+                made.append(name)
+            return workflow
 
-        if self._window.edit(document, tr("Add {name}", name=path.name), change):
+        one = len(paths) == 1
+        label = tr("Add {name}", name=paths[0].name) if one else tr("Add {n} files", n=len(paths))
+        if self._window.edit(document, label, change):
+            document.select(made)
+
+    def _paste_words(self, text: str) -> None:
+        """Put a node that holds words where the pointer is, or say why these are none."""
+        refusal = refusal_of(text)
+        canvas, spec = self._window.canvas, self._window.services.book.specs.get("text")
+        if refusal or canvas is None or spec is None:
+            self._window.say(refusal)
+            return
+        document, level, at = canvas.document, canvas.document.level, canvas.pointer()
+        name = fresh_id(document.workflow, level, spec.type)
+        field = next(p.name for p in spec.params if p.kind == "multiline")
+
+        def change(workflow: Workflow) -> Workflow:
+            place = snapped(at.x()), snapped(at.y())
+            workflow = add_node(workflow, level, new_node(spec), place, "", name)
+            return set_param(workflow, level, name, field, text.strip())
+
+        if self._window.edit(document, tr("Paste words"), change):
             document.select([name])
 
     def _on_clipboard(self) -> None:
@@ -282,25 +318,27 @@ class Adding(QObject):
         self._window.commands.refresh()
 
     def can_paste(self) -> bool:
-        """Whether nodes, a picture, or files are on the clipboard."""
+        """Whether nodes, words, a picture, or files are on the clipboard."""
         if self._pastable is None:
             data = QGuiApplication.clipboard().mimeData()
             if data is None:  # nothing was ever put there, or its program has just ended
                 return False
-            nodes = data.hasText() and '"weft"' in data.text()[:10_000]
-            self._pastable = nodes or data.hasUrls() or data.hasImage()
+            self._pastable = data.hasText() or data.hasUrls() or data.hasImage()
         return self._pastable and self._window.canvas is not None
 
     def paste_anything(self) -> None:
-        """Paste nodes, a picture, or files."""
+        """Paste nodes, files, a picture, or words; or say why that cannot be."""
         clipboard = QGuiApplication.clipboard()
         data = clipboard.mimeData()
+        files = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
         if self._window.graph.can_paste():
             self._window.graph.paste()
-        elif data.hasUrls():
-            self.take_files([Path(u.toLocalFile()) for u in data.urls() if u.isLocalFile()])
+        elif files:
+            self.take_files(files)
         elif data.hasImage():
             self.drop_file(self._kept_picture())
+        else:
+            self._paste_words(data.text())
 
     def _kept_picture(self) -> Path:
         """The picture of the clipboard as a file, named by what is in it."""

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from app.open_document import OpenDocument
 from app.run.meters import Memory
 from app.shell.commands import Commands
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.theme.theme import Theme
 from app.widgets.meter import Meter
 from app.words import tr
@@ -33,23 +33,21 @@ class AppBar(QWidget):
     def __init__(self, theme: Theme, commands: Commands, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self.setFixedHeight(40)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         name = QLabel("Weft")
-        name.setFont(font(Role.SUBJECT))
+        write_in(name, Role.SUBJECT)
         name.setProperty("role", "strong")
         self._mark = QLabel()
         self.menus = QMenuBar()
         self.menus.setNativeMenuBar(False)
-        self.menus.setFixedHeight(28)
         self.gpu = Meter(theme, tr("GPU"), tr("Memory of the GPU"))
         self.ram = Meter(theme, tr("RAM"), tr("Memory of the machine"))
         self.count = QSpinBox(minimum=1, maximum=10_000, value=1)
         self.count.setProperty("bare", True)
         self.count.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.count.setFixedWidth(56)
         self.count.setToolTip(tr("How many runs, each with its own seed (Up and Down change it)"))
         self.count.setAccessibleName(tr("How many runs"))
+        self.count.lineEdit().setAccessibleName(tr("How many runs"))
         words = QLabel(tr("Count"))
         words.setProperty("role", "weak")
         words.setBuddy(self.count)
@@ -80,6 +78,10 @@ class AppBar(QWidget):
 
     def _dress(self) -> None:
         theme = self._theme
+        tall = theme.measures.tall
+        self.setFixedHeight(tall(40))
+        self.menus.setFixedHeight(tall(28))
+        self.count.setFixedWidth(tall(56))
         self._mark.setPixmap(theme.pixmap("waypoints", 16, "accent", self.devicePixelRatioF()))
         self.run.setIcon(theme.qicon("play", 14, "onfill"))
         self.cancel.setIcon(theme.qicon("square", 14))
@@ -103,7 +105,6 @@ class DocumentBar(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._documents: list[OpenDocument] = []
-        self.setFixedHeight(32)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.tabs = QTabBar(drawBase=False, movable=False, tabsClosable=False)
         self.tabs.setExpanding(False)
@@ -117,7 +118,7 @@ class DocumentBar(QWidget):
         self.crumbs = QHBoxLayout()
         self.crumbs.setSpacing(2)
         self.words = QLabel()
-        self.words.setFont(font(Role.CAPTION))
+        write_in(self.words, Role.CAPTION)
         self.words.setProperty("role", "weak")
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 0, 12, 0)
@@ -132,6 +133,7 @@ class DocumentBar(QWidget):
         self._dress()
 
     def _dress(self) -> None:
+        self.setFixedHeight(self._theme.measures.tall(32))
         self.add.setIcon(self._theme.qicon("plus", 16))
         for index in range(self.tabs.count()):
             button = self.tabs.tabButton(index, QTabBar.ButtonPosition.RightSide)
@@ -179,6 +181,7 @@ class DocumentBar(QWidget):
         while (item := self.crumbs.takeAt(0)) is not None:
             held = item.widget()
             if held is not None:
+                held.hide()
                 held.deleteLater()
         if document is None or not document.level:
             return

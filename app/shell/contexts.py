@@ -48,7 +48,6 @@ class Contexts:
         return EditorContext(
             self._services.theme,
             label(param.name),
-            self._window.text_scale,
             grant=partial(self._grant, document),
             models=partial(self._models, document, path, param),
             names=partial(self._names, document, path),

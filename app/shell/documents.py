@@ -86,7 +86,11 @@ class Documents(QObject):
         """
         from dataclasses import replace
 
-        workflow = parse(text, title or tr("the text"))
+        name = tr("The graph of {title}", title=title) if title else tr("This graph")
+        try:
+            workflow = parse(text, name)
+        except FormatError as error:
+            raise FormatError(error.code, said_of_text(error, name), error.place) from None
         if title and not workflow.title:
             workflow = replace(workflow, title=title)
         return self._add(Session(workflow))
@@ -223,3 +227,17 @@ def _of_file(found: Recovered) -> Session:
 def _why(error: Exception) -> str:
     sentence = getattr(error, "sentence", "") or getattr(error, "strerror", "") or str(error)
     return str(sentence).rstrip(".")
+
+
+def said_of_text(error: FormatError, name: str) -> str:
+    """What is wrong with a graph that stands in no file of its own, as a sentence; ``name`` is
+    what it was called when it was parsed."""
+    rest = error.sentence.removeprefix(name)
+    if not rest.startswith(":"):
+        return error.sentence
+    place, _, why = rest.lstrip(": ").partition(": ")
+    why = why.partition(". ")[0].rstrip(".")
+    return tr(
+        "{name} cannot be opened. At {place} it was damaged, or changed by hand: {why}.",
+        name=name, place=place, why=why,
+    )  # fmt: skip

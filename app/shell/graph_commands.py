@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from itertools import pairwise
 
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication
 
 from app.canvas.canvas import Canvas
 from app.document.edits import arrange, copies, frames, place, subgraphs, swap, unpack, ways, zones
 from app.document.edits.arrange import Edge
 from app.document.edits.clipboard import copy, is_workflow, paste
 from app.document.edits.common import EditError, added
-from app.document.edits.connect import connect, disconnect, disconnect_nodes
+from app.document.edits.connect import disconnect, disconnect_nodes
 from app.document.edits.frames import Box, around
 from app.document.edits.nodes import detach_nodes, remove_nodes, toggle_mode
-from app.document.level import GIVEN, TAKEN, Link, graph_of, walk
+from app.document.edits.rehome import move_to_zone, take_out
+from app.document.level import GIVEN, TAKEN
 from app.document.session import Change
-from app.shell.commands import Commands
+from app.shell.linking import link_first
 from app.words import tr
 from backend.graph.document import Workflow
 
@@ -106,11 +106,18 @@ class GraphCommands:
         return self.has_canvas() and is_workflow(QApplication.clipboard().text())
 
     def paste(self) -> None:
-        """Put what is on the clipboard where the pointer is."""
+        """Put what is on the clipboard where the pointer is, into the zone there."""
         canvas, text = self._canvas(), QApplication.clipboard().text()
         at, level = canvas.pointer(), canvas.document.level
         spot = (round(at.x() / 8) * 8.0, round(at.y() / 8) * 8.0)
-        self._select_added(tr("Paste"), lambda w: paste(w, level, text, canvas.spec_of, spot))
+        zone = canvas.zone_at(at)
+
+        def change(workflow: Workflow) -> Workflow:
+            made = paste(workflow, level, text, canvas.spec_of, spot)
+            fresh = added(workflow, made, level)
+            return move_to_zone(made, level, fresh, zone, canvas.spec_of) if zone else made
+
+        self._select_added(tr("Paste"), change)
 
     def duplicate(self) -> None:
         """Put copies beside the selected nodes."""
@@ -167,7 +174,7 @@ class GraphCommands:
 
         def change(workflow: Workflow) -> Workflow:
             for left, right in pairwise(views):
-                workflow = _link_first(workflow, level, left, right, canvas)
+                workflow = link_first(workflow, level, left, right, canvas)
             return workflow
 
         self.edit(tr("Link"), change)
@@ -310,6 +317,19 @@ class GraphCommands:
         view = canvas.board.nodes.get(canvas.document.active) if canvas is not None else None
         return view is not None and (view.zone or view.node.type.startswith("subgraph:"))
 
+    def is_in_zone(self) -> bool:
+        """Whether a selected node lies in a zone."""
+        canvas = self._where()
+        return canvas is not None and any("/" in path for path in self._nodes())
+
+    def take_out(self) -> None:
+        """Put the selected nodes where the zone around them lies, with their links."""
+        canvas = self._canvas()
+        level, chosen = canvas.document.level, self._nodes()
+        self._select_added(
+            tr("Take out of the zone"), lambda w: take_out(w, level, chosen, canvas.spec_of)
+        )
+
     def zone(self, kind: str) -> None:
         """Put the selected nodes into a zone that repeats, or that runs for each item."""
         canvas = self._canvas()
@@ -367,101 +387,3 @@ class GraphCommands:
         """Whether a link is selected."""
         canvas = self._where()
         return canvas is not None and canvas.chosen.link is not None
-
-    # -- the list of them -------------------------------------------------------------------------
-
-    def declare(self, commands: Commands, on: QWidget) -> None:
-        """Make all of them known; their keys count on ``on``, where the canvas lies."""
-        some, one, any_ = self.has_selection, self.has_something, self.has_canvas
-        edit, node, select = tr("Edit"), tr("Node"), tr("Select")
-        add = partial(commands.add, on=on)
-        add("edit.cut", tr("Cut"), edit, self.cut, "Ctrl+X", possible=some, icon="scissors")
-        add("edit.copy", tr("Copy"), edit, self.copy, "Ctrl+C", possible=one, icon="copy")
-        add("edit.duplicate", tr("Duplicate"), edit, self.duplicate, "Ctrl+D", possible=some)
-        add("edit.delete", tr("Delete"), edit, self.remove, "Del", possible=one, icon="trash-2")
-        add("edit.heal", tr("Delete and heal"), edit, self.heal, "Ctrl+Del", possible=some)
-        add("select.all", tr("Select all"), select, self.select_all, "Ctrl+A", possible=any_)
-        add("select.none", tr("Select nothing"), select, self.select_none, "Ctrl+Shift+A",
-            possible=some)  # fmt: skip
-        add("select.up", tr("Select what it needs"), select, lambda: self.select_stream(True),
-            "Shift+L", possible=some)  # fmt: skip
-        add("select.down", tr("Select what needs it"), select, lambda: self.select_stream(False),
-            "L", possible=some)  # fmt: skip
-        add("node.rename", tr("Rename"), node, self.rename, "F2", possible=some)
-        add("node.mute", tr("Mute"), node, lambda: self.toggle_mode("mute"), "M", possible=some,
-            icon="eye-off")  # fmt: skip
-        add("node.bypass", tr("Bypass"), node, lambda: self.toggle_mode("bypass"), "B",
-            possible=some, icon="skip-forward")  # fmt: skip
-        add("node.collapse", tr("Collapse"), node, lambda: self.toggle_flag("collapsed"), "H",
-            possible=some, icon="minimize")  # fmt: skip
-        add("node.lock", tr("Lock"), node, lambda: self.toggle_flag("locked"), "", possible=some,
-            icon="lock")  # fmt: skip
-        add("node.pin", tr("Pin in place"), node, lambda: self.toggle_flag("pinned"), "P",
-            possible=some, icon="pin")  # fmt: skip
-        add("node.link", tr("Link selected"), node, self.link_selected, "F", possible=some,
-            icon="link")  # fmt: skip
-        add("node.unlink", tr("Take all links away"), node, self.unlink, "", possible=some,
-            icon="unlink")  # fmt: skip
-        add("node.detach", tr("Detach"), node, self.detach, "Alt+D", possible=some)
-        add("node.swap", tr("Swap inputs"), node, self.swap, "Alt+S", possible=some,
-            icon="shuffle")  # fmt: skip
-        add("link.name", tr("Name the link, or draw it"), node, self.name_link, "",
-            possible=self.has_link, icon="tag")  # fmt: skip
-        add("link.draw", tr("Draw all named links"), node, self.draw_names, "", possible=any_)
-        self._declare_structure(commands, on)
-
-    def _declare_structure(self, commands: Commands, on: QWidget) -> None:
-        some, any_ = self.has_selection, self.has_canvas
-        group, arrange_ = tr("Structure"), tr("Arrange")
-        add = partial(commands.add, on=on)
-        add("group.make", tr("Make a subgraph"), group, self.group, "Ctrl+G", possible=some,
-            icon="boxes")  # fmt: skip
-        add("group.unpack", tr("Unpack"), group, self.ungroup, "Ctrl+Shift+G",
-            possible=self.can_ungroup, icon="ungroup")  # fmt: skip
-        add("group.enter", tr("Enter the subgraph"), group, self.enter, "Ctrl+Down",
-            possible=self.can_ungroup, icon="log-in")  # fmt: skip
-        add("group.leave", tr("Leave the subgraph"), group, self.leave, "Ctrl+Up", possible=any_,
-            icon="log-out")  # fmt: skip
-        add("zone.repeat", tr("Repeat in a zone"), group, lambda: self.zone("repeat"), "",
-            possible=some, icon="repeat")  # fmt: skip
-        add("zone.each", tr("For each in a zone"), group, lambda: self.zone("for_each"), "",
-            possible=some, icon="repeat")  # fmt: skip
-        add("frame.add", tr("Frame"), group, self.frame, "Ctrl+J", possible=any_, icon="frame")
-        add("note.add", tr("Note"), group, self.note, "Ctrl+Shift+N", possible=any_,
-            icon="sticky-note")  # fmt: skip
-        edges: tuple[tuple[Edge, str, str], ...] = (
-            ("left", tr("Align left"), "align-start-vertical"),
-            ("center", tr("Align middles"), "align-center-vertical"),
-            ("right", tr("Align right"), "align-end-vertical"),
-            ("top", tr("Align top"), "align-start-horizontal"),
-            ("middle", tr("Align centres"), "align-center-horizontal"),
-            ("bottom", tr("Align bottom"), "align-end-horizontal"),
-        )
-        for edge, title, glyph in edges:
-            add(f"arrange.{edge}", title, arrange_, partial(self.align, edge), "",
-                possible=some, icon=glyph)  # fmt: skip
-        add("arrange.across", tr("Distribute across"), arrange_, lambda: self.distribute(True), "",
-            possible=some)  # fmt: skip
-        add("arrange.down", tr("Distribute down"), arrange_, lambda: self.distribute(False), "",
-            possible=some)  # fmt: skip
-        add("arrange.tidy", tr("Tidy"), arrange_, self.tidy, "Ctrl+Shift+T", possible=any_,
-            icon="layout-grid")  # fmt: skip
-
-
-def _link_first(
-    workflow: Workflow, level: str, left: object, right: object, canvas: Canvas
-) -> Workflow:
-    """Link the first output of one node that fits a free input of the other."""
-    from app.canvas.parts import NodeView
-    from app.document.edits.kinds import fits
-
-    assert isinstance(left, NodeView)
-    assert isinstance(right, NodeView)
-    graph = graph_of(workflow, level)
-    taken = {(path, name) for path, node in walk(graph) for name in node.inputs}
-    for out in (s for s in left.shape.sockets if s.side == "out"):
-        for into in (s for s in right.shape.sockets if s.side == "in"):
-            if (right.path, into.name) not in taken and fits(out.type, into.type):
-                link = Link(left.path, out.name, right.path, into.name)
-                return connect(workflow, level, link, canvas.spec_of)
-    return workflow

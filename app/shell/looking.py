@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QWidget
 
 from app.run.looks import Looked
+from app.run.state import JobView
+from app.specs.places import step_prefix
 from app.words import tr
 
 if TYPE_CHECKING:
@@ -23,18 +26,36 @@ _REST = 120
 """Milliseconds without an edit until it is told anew whether a picture is still so."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An output of a node: where the value that is looked at comes from."""
+
+    document: OpenDocument
+    level: str
+    path: str
+    output: str
+
+
 class Looking:
-    """Keeps the viewer, and the one beside the form, at what the user looks at."""
+    """Keeps the viewer, and the one beside the form, at what the user looks at in each document."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
         self._services = window.services
-        self._at: tuple[OpenDocument, str, str] | None = None
+        self._at: Place | None = None
+        self._shown: OpenDocument | None = None
+        self._held: dict[str, tuple[Place | None, Subject]] = {}
+        """What was looked at in the documents that are not seen now, by their ids."""
+        self._due: set[str] = set()
+        """Documents that have run since they were seen."""
         self._beside_form: ViewerPanel | None = None
         self._rest = QTimer(window, singleShot=True, interval=_REST)
         self._rest.timeout.connect(self._show_stale)
         window.services.documents.renamed.connect(lambda _: self._rest.start())
         window.services.documents.closed.connect(self._closed)
+        window.services.documents.current_changed.connect(self._turn)
+        window.services.room.job_ended.connect(self._ended)
+        window.services.room.preview.connect(self._previewed)
 
     def make(self) -> QWidget:
         """The viewer of the window."""
@@ -67,7 +88,7 @@ class Looking:
         step = desk.step(path) if desk is not None else None
         if desk is None or step is None:
             return
-        self._at = (desk.document, path, output)
+        at = self._at = Place(desk.document, desk.document.level, path, output)
         view = desk.canvas.board.nodes.get(path)
         title = f"{view.title if view is not None else path} · {output.replace('_', ' ')}"
         run = desk.run_of(path)
@@ -75,8 +96,9 @@ class Looking:
             for panel in self._viewers():
                 panel.show_preview(run.preview, title)
         self._services.room.look(
-            desk.document, step, output, lambda seen: self._seen(seen, title, asked), key="viewer"
-        )
+            desk.document, step, output, lambda seen: self._seen(seen, at, title, asked),
+            key=f"viewer {desk.document.id}",
+        )  # fmt: skip
 
     def look_at_file(self, path: Path) -> None:
         """Show a picture file."""
@@ -90,8 +112,9 @@ class Looking:
         if desk is None:
             return
         path, output = "", ""
-        if self._at is not None and self._at[0] is desk.document:
-            _, path, output = self._at
+        at = self._at
+        if at is not None and (at.document, at.level) == (desk.document, desk.document.level):
+            path, output = at.path, at.output
         if path not in desk.canvas.board.nodes:
             found = last_picture(desk.canvas.board.nodes.values())
             if found is None:
@@ -106,7 +129,7 @@ class Looking:
         assert isinstance(panel, ViewerPanel)
         return [panel, *([self._beside_form] if self._beside_form is not None else ())]
 
-    def _seen(self, seen: Looked, title: str, asked: bool) -> None:
+    def _seen(self, seen: Looked, at: Place, title: str, asked: bool) -> None:
         from app.viewer.subject import Subject
 
         if seen.value is None:
@@ -114,43 +137,111 @@ class Looking:
                 self._window.say(seen.sentence)
             return
         job = tr("job {n}", n=seen.job) if seen.job else ""
-        for panel in self._viewers():
-            panel.look_at(Subject(seen.value, title, seen.type, job, self._is_stale()))
+        subject = Subject(seen.value, title, seen.type, job, self._is_stale(at))
+        if at.document is not self._services.documents.current:  # another tab was turned to
+            self._held[at.document.id] = at, subject
+        elif at is self._at:
+            for panel in self._viewers():
+                panel.look_at(subject)
 
     # -- is it still so ---------------------------------------------------------------------------
 
-    def _is_stale(self) -> bool:
-        if self._at is None:
+    def _is_stale(self, at: Place | None) -> bool:
+        if at is None:
             return False
-        document, path, _ = self._at
-        desk = self._window.desk_of(document)
-        step = desk.step(path) if desk is not None else None
-        if step is None:
+        prefix = step_prefix(at.document.workflow, at.level) if self._has(at) else None
+        if prefix is None:
             return False
-        return step.partition("/")[0] in self._services.room.stale(document)
+        top = f"{prefix}{at.path}".partition("/")[0]
+        return top in self._services.room.stale(at.document)
+
+    @staticmethod
+    def _has(at: Place) -> bool:
+        return not at.level or at.level in at.document.workflow.subgraphs
 
     def _show_stale(self) -> None:
-        stale = self._is_stale()
+        stale = self._is_stale(self._at)
         made = self._window.view_pane.made(tr("Viewer"))
         for panel in (made, self._beside_form):
             if panel is not None:
                 panel.set_stale(stale)  # type: ignore[attr-defined]
 
+    # -- one for each document --------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        """Another document is seen: show what was looked at in it, or what it gave last."""
+        document, panel = self._services.documents.current, self._made()
+        if document is self._shown:
+            return
+        if self._shown is not None and panel is not None:
+            self._held[self._shown.id] = self._at, panel.subject
+        self._shown = document
+        if document is None or panel is None:
+            return
+        from app.viewer.subject import Subject
+
+        at, subject = self._held.pop(document.id, (None, None))
+        self._at = at
+        for each in (panel, self._beside_form):
+            if each is not None:
+                each.look_at(subject if subject is not None else Subject(None))
+        self._show_stale()
+        if subject is None or document.id in self._due:
+            self._due.discard(document.id)
+            self.look_again()
+
+    def _previewed(self, document: str, step: str) -> None:
+        """What is looked at is being computed: show how far it is. Where nothing is looked at yet,
+        whatever is being computed is shown."""
+        panel, shown = self._made(), self._shown
+        run = self._services.room.runs(document).get(step)
+        if panel is None or shown is None or shown.id != document:
+            return
+        title = self._title_of(step, panel)
+        if title and run is not None and run.status == "running" and run.preview:
+            for each in {panel, self._beside_form or panel}:
+                each.show_preview(run.preview, title)
+
+    def _title_of(self, step: str, panel: ViewerPanel) -> str:
+        """What the viewer calls a step that is being computed; empty where it looks elsewhere."""
+        at, desk = self._at, self._window.desk
+        if at is not None:
+            prefix = step_prefix(at.document.workflow, at.level) if self._has(at) else None
+            return panel.subject.title if prefix is not None and step == prefix + at.path else ""
+        if desk is None or panel.subject.file is not None:
+            return ""
+        view = desk.canvas.board.nodes.get(step)
+        return view.title if view is not None else step.rpartition("/")[2]
+
+    def _ended(self, job: JobView) -> None:
+        current = self._services.documents.current
+        if job.document and (current is None or job.document != current.id):
+            self._due.add(job.document)
+
+    def _made(self) -> ViewerPanel | None:
+        found = self._window.view_pane.made(tr("Viewer"))
+        return found if found is not None else self._beside_form  # type: ignore[return-value]
+
     def _closed(self, document: OpenDocument) -> None:
-        if self._at is not None and self._at[0] is document:
+        self._held.pop(document.id, None)
+        self._due.discard(document.id)
+        if self._at is not None and self._at.document is document:
             self._at = None
+        if self._shown is document:
+            self._shown = None
 
     def _go(self) -> None:
         """To the node whose output is looked at."""
-        if self._at is None:
+        at = self._at
+        if at is None or not self._has(at):
             return
-        document, path, _ = self._at
-        self._services.documents.look_at(document)
+        self._services.documents.look_at(at.document)
+        at.document.enter(at.level)
         desk: Desk | None = self._window.desk
-        if desk is not None and path in desk.canvas.board.nodes:
+        if desk is not None and at.path in desk.canvas.board.nodes:
             self._window.show_form(False)
-            desk.document.select([path])
-            desk.canvas.fit([path])
+            desk.document.select([at.path])
+            desk.canvas.fit([at.path])
 
     # -- using it ---------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QMenu
 
 from app.canvas.paint_ground import FRAME_COLOURS
+from app.canvas.port_names import port_at, removed
 from app.words import tr
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Node", ("node.add", "node.replace", "node.rename", "", "node.mute", "node.bypass",
               "node.collapse", "node.lock", "node.pin", "", "node.link", "node.unlink",
               "node.detach", "node.swap", "link.name", "link.draw", "", "group.make",
-              "group.unpack", "group.enter", "group.leave", "zone.repeat", "zone.each",
+              "group.unpack", "group.enter", "group.leave", "zone.repeat", "zone.each", "zone.out",
               "frame.add", "note.add", "", "arrange")),
     ("Run", ("run.start", "run.to", "run.on_change", "run.look", "", "run.cancel",
              "run.cancel_all", "", "run.free")),
@@ -96,13 +97,16 @@ def canvas_menu(window: Window, at: QPointF) -> QMenu:
     menu = QMenu(window)
     window.commands.refresh()
     view, chosen = canvas.board.node_at(at), canvas.chosen
-    if view is not None:
+    port = port_at(view, at) if view is not None else None
+    if view is not None and port is not None:
+        _port(window, menu, view.path, port.name)
+    elif view is not None:
         _outputs(window, menu, view.path)
         rows = ("run.to", "", "node.rename", "node.replace", "", "node.mute", "node.bypass",
                 "node.collapse", "node.lock", "node.pin", "", "node.link", "node.unlink",
                 "node.detach", "node.swap", "", "group.make", "group.unpack", "group.enter",
-                "zone.repeat", "zone.each", "frame.add", "arrange", "", "edit.cut", "edit.copy",
-                "edit.duplicate", "edit.delete", "edit.heal")  # fmt: skip
+                "zone.repeat", "zone.each", "zone.out", "frame.add", "arrange", "", "edit.cut",
+                "edit.copy", "edit.duplicate", "edit.delete", "edit.heal")  # fmt: skip
         _fill(window, menu, rows)
     elif chosen.link is not None and canvas.link_at(at) == chosen.link:
         link = chosen.link
@@ -119,6 +123,18 @@ def canvas_menu(window: Window, at: QPointF) -> QMenu:
         if chosen.frame is not None:
             _colours(window, menu.addMenu(tr("Colour of the frame")))
     return menu
+
+
+def _port(window: Window, menu: QMenu, path: str, name: str) -> None:
+    """What can be done to an input or output of the subgraph that is looked at."""
+    canvas = window.canvas
+    assert canvas is not None
+    document, level = canvas.document, canvas.document.level
+    menu.addAction(tr("Rename"), lambda: canvas.editing.rename_port(path, name))
+    menu.addAction(
+        tr("Take out"),
+        lambda: window.edit(document, tr("Take out {name}", name=name), removed(path, level, name)),
+    )
 
 
 def _outputs(window: Window, menu: QMenu, path: str) -> None:

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 
 Make = Callable[[], QWidget]
 
@@ -45,7 +45,7 @@ class Pane(QWidget):
         top.addWidget(self.bar)
         top.addStretch(1)
         self.note = QLabel()
-        self.note.setFont(font(Role.CAPTION))
+        write_in(self.note, Role.CAPTION)
         self.note.setProperty("role", "weak")
         self.note.hide()
         top.addWidget(self.note)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.run.state import JobView, NodeRun
 from app.shell.contexts import Contexts
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.open_document import OpenDocument
     from app.panels.form.form import Form
     from app.panels.inspector.sources import Sources
+    from app.panels.models.shelf import ModelShelf
     from app.panels.timeline.panel import TimelinePanel
     from app.run.meters import Memory
     from app.shell.window import Window
@@ -96,7 +97,7 @@ class Panels:
         """The values of the selected nodes."""
         from app.panels.inspector.node_page import NodePage
 
-        page = NodePage(self.sources(), self._window.text_scale)
+        page = NodePage(self.sources())
         page.refused.connect(self._window.say)
         page.show_document(self._services.documents.current)
         return page
@@ -114,7 +115,7 @@ class Panels:
         """What was edited; click to go back."""
         from app.panels.inspector.history_page import HistoryPage
 
-        page = HistoryPage(self._services.theme, self._window.text_scale)
+        page = HistoryPage(self._services.theme)
         page.show_document(self._services.documents.current)
         return page
 
@@ -122,7 +123,7 @@ class Panels:
         """The exposed values as a form."""
         from app.panels.form.form import Form
 
-        form = Form(self.sources(), self._window.text_scale)
+        form = Form(self.sources())
         form.run.connect(lambda count: self._window.run(count=count))
         form.cancel.connect(lambda: self._window.commands.do("run.cancel"))
         form.refused.connect(self._window.say)
@@ -213,7 +214,7 @@ class Panels:
         shelf = ModelShelf(parent=self._window)
         panel = ModelsPanel(self._services.theme, shelf)
         panel.shown_in_folder.connect(show_folder)
-        panel.folder_asked.connect(lambda: self._window.ask_models_folder(shelf))
+        panel.folder_asked.connect(lambda: ask_folder(self._window, shelf))
         current = self._services.documents.current
         if current is not None:
             panel.show_document(current.workflow)
@@ -333,3 +334,10 @@ def show_files(paths: object) -> None:
     """Show the folder of files."""
     for path in list(paths)[:1] if isinstance(paths, list | tuple) else ():
         show_folder(path)
+
+
+def ask_folder(window: QWidget, shelf: ModelShelf) -> None:
+    """Ask for a folder of models and have it looked through."""
+    name = QFileDialog.getExistingDirectory(window, tr("Folder of models"))
+    if name:
+        shelf.add_folder(Path(name))

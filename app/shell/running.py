@@ -200,6 +200,8 @@ class Running(QObject):
                 window.panels.looking.look_again()
             elif job.status == "failed" and job.error:
                 window.toasts.say(job.error, "error")
+        if job.mine and job.status == "failed":
+            window.services.log(f"Job {job.id}, {job.title}, failed.\n{job.error}")
         if job.mine or job.document:
             self._tell_away(job)
         window.commands.refresh()
@@ -219,5 +221,6 @@ class Running(QObject):
 
     def _on_death(self, job: int, sentence: str) -> None:
         retry = self._window.services.room.retry
+        self._window.services.log(f"The engine ended while job {job} ran.\n{sentence}")
         button = tr("Run again") if job else ""
         self._window.toasts.say(sentence, "error", button, lambda: retry(job))

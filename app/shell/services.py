@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from app.specs.models import Models
 from app.theme.theme import Theme
 from backend.catalog.roots import index_file, shipped_folder
 from backend.engine.checks.wire import Begin
+from backend.logs import Log
 from backend.settings import Settings, cache_folder, data_folder, log_folder
 
 if TYPE_CHECKING:
@@ -119,6 +121,12 @@ class Services(QObject):
             except ValueError:
                 pass
         return os.fspath(found)
+
+    def log(self, text: str) -> None:
+        """Write down what went wrong, in the log that all processes share; nobody waits for it."""
+        logs = self.desk.settings.logs
+        log = Log(self.places.logs, logs.size, logs.keep)
+        threading.Thread(target=log.write, args=(text,), name="weft-log-entry").start()
 
     def close(self) -> None:
         """End all threads and processes."""

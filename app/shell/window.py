@@ -6,41 +6,39 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QSettings, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QSettings, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
 from PySide6.QtWidgets import (
-    QApplication,
-    QFileDialog,
     QMainWindow,
-    QMenu,
-    QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from app.canvas.canvas import Canvas
-from app.canvas.shape import Place
 from app.document.edits.common import EditError
 from app.document.session import Change
 from app.open_document import OpenDocument
 from app.panels.problems.panel import Counts
-from app.panels.settings.keys import Shortcuts
-from app.panels.status import EngineLine, JobLine, ProblemsLine, WordLine
 from app.run.state import JobView
 from app.shell.adding import Adding
 from app.shell.bars import AppBar, DocumentBar, ToolBar
+from app.shell.body import Body, Stack
 from app.shell.commands import Commands
 from app.shell.desk import Desk
+from app.shell.desks import Desks
+from app.shell.dress import Dress
 from app.shell.files import Files
 from app.shell.graph_commands import GraphCommands
+from app.shell.graph_list import declare_graph
 from app.shell.menus import fill_menus
 from app.shell.pane import Pane
 from app.shell.panels import Panels
 from app.shell.running import Running
 from app.shell.services import Services
+from app.shell.status_lines import StatusLines
+from app.shell.tab_way import go
 from app.shell.window_commands import declare
-from app.specs.checks import Checks
 from app.widgets.toast import Toasts
 from app.words import tr
 from backend.graph.format import FormatError
@@ -62,9 +60,10 @@ class Window(QMainWindow):
         self.tool = "select"
         """The tool in hand, in every document."""
         self._seen = False
-        self._desks: dict[str, Desk] = {}
         self.commands = Commands(self)
         self.graph = GraphCommands(lambda: self.canvas)
+        self.desks = Desks(self)
+        self.dress = Dress(self)
         self.files = Files(services.documents, self)
         self.running = Running(self)
         self.panels = Panels(self)
@@ -77,10 +76,11 @@ class Window(QMainWindow):
     def _build(self) -> None:
         theme = self.services.theme
         self.host = QWidget()
-        self.canvases = QStackedWidget()
+        self.canvases = Stack()
+        self.canvases.resized.connect(self._lay_over)
         self.documents_bar = DocumentBar(theme)
         declare(self)
-        self.graph.declare(self.commands, self.host)
+        declare_graph(self.graph, self.commands, self.host)
         self.bar = AppBar(theme, self.commands)
         fill_menus(self)
         column = QVBoxLayout(self.host)
@@ -88,20 +88,12 @@ class Window(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self.documents_bar)
         column.addWidget(self.canvases, 1)
-        self.view_pane, self.node_pane = Pane("viewer"), Pane("inspector")
-        self.said_pane, self.queue_pane, self.time_pane = (
-            Pane("problems"),
-            Pane("queue"),
-            Pane("timeline"),
-        )
-        self.lower_part = _split(
-            Qt.Orientation.Horizontal, (self.queue_pane, self.time_pane), (0, 1)
-        )
-        self.work = _split(Qt.Orientation.Vertical, (self.host, self.lower_part), (1, 0))
-        self.side = _split(
-            Qt.Orientation.Vertical, (self.view_pane, self.node_pane, self.said_pane), (3, 3, 2)
-        )
-        self.body = _split(Qt.Orientation.Horizontal, (self.work, self.side), (1, 0))
+        self.body = Body(self.host)
+        self.view_pane, self.node_pane = self.body.view_pane, self.body.node_pane
+        self.said_pane, self.queue_pane = self.body.said_pane, self.body.queue_pane
+        self.time_pane = self.body.time_pane
+        self.work, self.side = self.body.work, self.body.side
+        self.lower_part = self.body.lower_part
         self.pages = QStackedWidget()
         self.pages.addWidget(self.body)
         self.whole = QWidget()
@@ -116,29 +108,19 @@ class Window(QMainWindow):
         self.tools = ToolBar(theme, self.commands, TOOLS, self.canvases)
         self.tools.show_checked(lambda id: id == "tool.select")
         self.toasts = Toasts(theme, self.canvases, 140)
-        self.body.setSizes([960, 480])
-        self.work.setSizes([616, 244])
-        self.side.setSizes([400, 330, 190])
-        self.lower_part.setSizes([360, 600])
         self._restore()
 
     def _build_status(self) -> None:
-        theme = self.services.theme
-        self.job_line, self.problems_line = JobLine(theme), ProblemsLine(theme)
-        self.engine_line, self.zoom_line = EngineLine(theme), WordLine(theme)
-        status = self.statusBar()
-        status.setFixedHeight(24)
-        status.setSizeGripEnabled(False)
-        status.addWidget(self.job_line)
-        for line in (self.problems_line, self.engine_line, self.zoom_line):
-            status.addPermanentWidget(line)
-        self.problems_line.clicked.connect(lambda: self.said_pane.show_tab(tr("Problems")))
-        self.engine_line.restart_wanted.connect(self.services.room.start)
+        lines = StatusLines(self.services.theme, self.statusBar())
+        self.job_line, self.problems_line = lines.job, lines.problems
+        self.engine_line, self.zoom_line = lines.engine, lines.zoom
+        lines.problems.clicked.connect(lambda: self.said_pane.show_tab(tr("Problems")))
+        lines.engine.restart_wanted.connect(self.services.room.start)
 
     def _connect(self) -> None:
         documents, room = self.services.documents, self.services.room
-        documents.opened.connect(self._on_opened)
-        documents.closed.connect(self._on_closed)
+        documents.opened.connect(self.desks.open)
+        documents.closed.connect(self.desks.close)
         documents.current_changed.connect(self._on_current)
         documents.renamed.connect(self._on_renamed)
         documents.changed_outside.connect(self._on_changed_outside)
@@ -153,10 +135,8 @@ class Window(QMainWindow):
         room.refused.connect(lambda _, sentence: self.say(sentence))
         room.nodes_changed.connect(self._on_nodes)
         self.running.connect_room()
-        self.services.theme.changed.connect(self._dress)
-        self.services.desk.changed.connect(self._on_setting)
+        self.dress.follow()
         self.services.troubled.connect(lambda said: self.toasts.say(said, "warning"))
-        QApplication.styleHints().colorSchemeChanged.connect(lambda _: self.read_settings())
 
     # -- documents --------------------------------------------------------------------------------
 
@@ -176,54 +156,13 @@ class Window(QMainWindow):
         return self.desk.canvas if self.desk is not None else None
 
     @property
-    def text_scale(self) -> float:
-        """The user's text scale."""
-        return float(self.services.desk.settings.studio.text)
-
-    @property
     def panes(self) -> tuple[Pane, ...]:
         """The panes around the canvas, in the order in which F6 goes through them."""
-        return (self.view_pane, self.node_pane, self.said_pane, self.queue_pane, self.time_pane)
+        return self.body.panes
 
     def desk_of(self, document: OpenDocument) -> Desk | None:
         """The desk of an open document."""
-        return self._desks.get(document.id)
-
-    def _on_opened(self, document: OpenDocument) -> None:
-        services = self.services
-        canvas = Canvas(document, services.book, services.theme)
-        canvas.said.connect(self.say)
-        canvas.asked_palette.connect(self._on_palette)
-        canvas.asked_menu.connect(self._on_menu)
-        canvas.asked_look.connect(self.panels.looking.look_at)
-        canvas.opened.connect(self._on_node_opened)
-        canvas.viewed.connect(self._on_viewed)
-        canvas.set_reduced_motion(bool(services.desk.settings.studio.still))
-        canvas.editing.contexts = lambda path, param: self.panels.contexts.of(document, path, param)
-        checks = Checks(document, services.helper, services.grants_of(document))
-        desk = Desk(document, canvas, checks, services.room, services.theme)
-        desk.checked.connect(lambda: self._on_checked(desk))
-        document.selected.connect(self._on_selected)
-        document.changed.connect(lambda *_: self.commands.refresh_edited())
-        canvas.chose.connect(self._on_selected)
-        document.level_changed.connect(lambda: self.documents_bar.show_level(document))
-        document.level_changed.connect(self._retitle)
-        self._desks[document.id] = desk
-        self.canvases.addWidget(canvas)
-        self.documents_bar.put(document)
-        self.documents_bar.rename(document)
-        QTimer.singleShot(0, canvas, lambda: canvas.fit(animated=False))
-
-    def _on_closed(self, document: OpenDocument) -> None:
-        desk = self._desks.pop(document.id, None)
-        if desk is None:  # the window is closed already
-            return
-        self.documents_bar.take(document)
-        self.canvases.removeWidget(desk.canvas)
-        desk.close()
-        self.services.room.forget(document)
-        if not len(self.services.documents):
-            self.services.documents.new()
+        return self.desks.of(document)
 
     def _on_current(self) -> None:
         document, desk = self.document, self.desk
@@ -244,15 +183,16 @@ class Window(QMainWindow):
             form.show_document(document if self.pages.currentIndex() == 1 else None)
         if self.said_pane.made(tr("Problems")) is not None:
             self.panels.problems.refresh()
-        self._on_selected()
-        self._retitle()
+        self.commands.refresh()
+        self.retitle()
 
     def _on_renamed(self, document: OpenDocument) -> None:
         self.documents_bar.rename(document)
         if document is self.document:
-            self._retitle()
+            self.retitle()
 
-    def _retitle(self) -> None:
+    def retitle(self) -> None:
+        """Show the name of the document, and how large it is."""
         document, canvas = self.document, self.canvas
         self.setWindowTitle(f"{document.name}[*] - Weft" if document is not None else "Weft")
         self.setWindowModified(document is not None and document.session.is_changed)
@@ -313,32 +253,8 @@ class Window(QMainWindow):
         if sentence:
             self.toasts.say(sentence)
 
-    def _on_palette(self, at: object, place: object) -> None:
-        if isinstance(at, QPointF):
-            self.adding.ask(at, place if isinstance(place, Place) else None)
-
-    def _on_menu(self, spot: object, at: object) -> None:
-        if not isinstance(spot, QPoint) or self.canvas is None:
-            return
-        from app.shell.menus import canvas_menu
-
-        menu: QMenu = canvas_menu(self, at if isinstance(at, QPointF) else QPointF())
-        menu.popup(spot)
-
-    def _on_node_opened(self, path: str) -> None:
-        canvas = self.canvas
-        view = canvas.board.nodes.get(path) if canvas is not None else None
-        if view is None or canvas is None:
-            return
-        if view.node.type.startswith("subgraph:"):
-            canvas.document.enter(view.node.type.removeprefix("subgraph:"))
-        elif view.spec is not None and view.spec.outputs:
-            self.panels.looking.look_at(path, view.spec.outputs[0].name)
-
-    def _on_selected(self) -> None:
-        self.commands.refresh()
-
-    def _on_checked(self, desk: Desk) -> None:
+    def on_checked(self, desk: Desk) -> None:
+        """A document was checked."""
         self.running.on_checked(desk)
         if desk is self.desk:
             self.panels.problems.refresh()
@@ -353,10 +269,6 @@ class Window(QMainWindow):
         page = self.node_pane.made(tr("Inspector"))
         if page is not None:
             page.update_soon()  # type: ignore[attr-defined]
-
-    def _on_viewed(self) -> None:
-        if self.canvas is not None:
-            self.zoom_line.show_words(tr("Zoom {n} %", n=round(self.canvas.camera.zoom * 100)))
 
     def show_counts(self, counts: object) -> None:
         """Show how many problems there are."""
@@ -391,33 +303,9 @@ class Window(QMainWindow):
             if self.canvas is not None:
                 self.canvas.setFocus()
 
-    def ask_models_folder(self, shelf: object) -> None:
-        """Ask for a folder of models and have it looked through."""
-        name = QFileDialog.getExistingDirectory(self, tr("Folder of models"))
-        if name:
-            shelf.add_folder(Path(name))  # type: ignore[attr-defined]
-
     def read_settings(self) -> None:
         """Be as the settings say."""
-        settings = self.services.desk.settings.studio
-        self.services.theme.set_dark(is_dark(settings.theme))
-        self.commands.set_keys(Shortcuts.read(self.commands.all(), settings.shortcuts))
-        for desk in self._desks.values():
-            desk.canvas.set_reduced_motion(bool(settings.still))
-
-    def _on_setting(self, key: str) -> None:
-        self.read_settings()
-        if key == "studio.text":
-            self._dress()
-            self.say(tr("Panels that are open have their new text size at the next start."))
-
-    def _dress(self) -> None:
-        from app.theme.style import apply
-
-        application = QApplication.instance()
-        assert isinstance(application, QApplication)
-        services = self.services
-        apply(application, services.theme.colours, services.places.icons, self.text_scale)
+        self.dress.read()
 
     def _lay_over(self) -> None:
         """Put the floating parts in their corners."""
@@ -433,10 +321,13 @@ class Window(QMainWindow):
         map_ = desk.minimap
         map_.move(area.width() - map_.width() - 12, area.height() - map_.height() - 12)
         map_.setVisible(area.width() > 640 and area.height() > 320)
+        desk.canvas.covers = (self.tools, map_)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        QTimer.singleShot(0, self, self._lay_over)
+    def focusNextPrevChild(self, on: bool) -> bool:
+        """Tab: the bars, the graph, the panes, the line at the bottom, and round again."""
+        middle = (self.documents_bar, self.tools, self.canvases, *self.panes)
+        shown = middle if self.pages.currentIndex() == 0 else (self.pages.currentWidget(),)
+        return go((self.bar, *shown, self.statusBar()), on)
 
     def showEvent(self, event: object) -> None:
         super().showEvent(event)  # type: ignore[arg-type]
@@ -459,7 +350,7 @@ class Window(QMainWindow):
         super().changeEvent(event)
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
             self.services.documents.look_outside()
-            for desk in self._desks.values():  # files that they read may have changed meanwhile
+            for desk in self.desks:  # files that they read may have changed meanwhile
                 desk.checks.refresh()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -480,19 +371,12 @@ class Window(QMainWindow):
         file = self.services.places.data / "window.ini"
         return QSettings(str(file), QSettings.Format.IniFormat)
 
-    def _splits(self) -> tuple[tuple[str, QSplitter], ...]:
-        return (("body", self.body), ("work", self.work), ("side", self.side),
-                ("lower", self.lower_part))  # fmt: skip
-
     def _restore(self) -> None:
         store = self._store()
         geometry = store.value("geometry")
         if geometry is not None:
             self.restoreGeometry(geometry)
-        for name, splitter in self._splits():
-            state = store.value(name)
-            if state is not None:
-                splitter.restoreState(state)
+        self.body.restore(store)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         for document in self.services.documents.unsaved():
@@ -504,30 +388,9 @@ class Window(QMainWindow):
                 return
         store = self._store()
         store.setValue("geometry", self.saveGeometry())
-        for name, splitter in self._splits():
-            store.setValue(name, splitter.saveState())
-        while self._desks:
-            self._desks.popitem()[1].close()
+        self.body.keep(store)
+        self.desks.close_all()
         for close in self.closing:
             close()
         self.services.close()
         event.accept()
-
-
-def is_dark(theme: str) -> bool:
-    """Whether the theme of the settings (``system``, ``dark``, ``light``) is dark now."""
-    if theme == "system":
-        return QApplication.styleHints().colorScheme() != Qt.ColorScheme.Light
-    return theme == "dark"
-
-
-def _split(
-    orientation: Qt.Orientation, parts: tuple[QWidget, ...], stretch: tuple[int, ...]
-) -> QSplitter:
-    splitter = QSplitter(orientation)
-    splitter.setHandleWidth(1)
-    splitter.setChildrenCollapsible(True)
-    for index, (part, share) in enumerate(zip(parts, stretch, strict=True)):
-        splitter.addWidget(part)
-        splitter.setStretchFactor(index, share)
-    return splitter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from app.theme.theme import Theme
@@ -15,6 +15,8 @@ from app.viewer.wells import Stops, Well
 from app.words import tr
 
 HEIGHT = 36
+_NARROW = 460
+"""Logical pixels below which no exposure of 0 is shown."""
 _ZOOMS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 _STOPS = (-4, -2, -1, 0, 1, 2, 4)
 
@@ -35,6 +37,7 @@ class Bar(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._icons: list[tuple[QToolButton, str]] = []
+        self._for_pictures = False
         self.setFixedHeight(HEIGHT)
         self.subject = Well(theme)
         self.subject.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
@@ -51,13 +54,22 @@ class Bar(QWidget):
         self.stops = Stops()
         self.stops.value_changed.connect(self.stops_chosen)
         self.zoom = Well(theme, arrow=True)
-        self.zoom.setFixedWidth(88)
         self.zoom.setToolTip(tr("Zoom"))
         self.zoom.clicked.connect(self._zooms)
         self.more = self._button("ellipsis", tr("More"))
         self._lay_out()
         theme.changed.connect(self._dress)
         self._dress()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is little room, the name comes before an exposure that is none."""
+        super().resizeEvent(event)
+        self._show_stops()
+
+    def _show_stops(self) -> None:
+        roomy = self.width() >= self._theme.measures.tall(_NARROW)
+        is_used = self.stops.stops != 0 or self.stops.hasFocus()
+        self.stops.setVisible(self._for_pictures and (roomy or is_used))
 
     def _lay_out(self) -> None:
         row = QHBoxLayout(self)
@@ -77,7 +89,8 @@ class Bar(QWidget):
         """Whether what only pictures have can be used."""
         for button, _ in self._icons[:-1]:
             button.setVisible(are_shown)
-        self.stops.setVisible(are_shown)
+        self._for_pictures = are_shown
+        self._show_stops()
         self.zoom.setVisible(are_shown)
 
     def set_subject(self, words: str, type_name: str) -> None:
@@ -96,6 +109,7 @@ class Bar(QWidget):
     def set_stops(self, stops: float) -> None:
         """The exposure, without saying it again."""
         self.stops.show_stops(stops)
+        self._show_stops()
 
     def set_channels(self, picture: Picture | None, chosen: int) -> None:
         """What can be chosen of a picture's channels, and what is."""
@@ -172,6 +186,7 @@ class Bar(QWidget):
         menu.popup(self.zoom.mapToGlobal(self.zoom.rect().bottomLeft()))
 
     def _dress(self) -> None:
+        self.zoom.setFixedWidth(self._theme.measures.tall(88))
         for button, icon in self._icons:
             button.setIcon(self._theme.qicon(icon, 16))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import (
     QInputDevice,
     QKeyEvent,
     QMouseEvent,
+    QNativeGestureEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QApplication, QWidget
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from app.theme.theme import Theme
 from app.viewer.background import Background
 from app.viewer.view import PictureView
+from app.widgets.pinch import double_tapped, pinched
 
 _GRIP = 8
 """Logical pixels to each side of the wipe where it can be taken."""
@@ -109,6 +111,20 @@ class Hands(PictureView):
             self.zoom_by(_PER_NOTCH**turns, event.position())
         self._hover(event.position())
         event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        """Two fingers on a pad zoom; a double tap of them goes to the pixels, or back."""
+        factor = pinched(event)
+        if isinstance(event, QNativeGestureEvent) and factor is not None:
+            self.zoom_by(factor, event.position())
+            return True
+        if isinstance(event, QNativeGestureEvent) and double_tapped(event):
+            if self.is_fitted:
+                self.zoom_to(1.0, event.position())
+            else:
+                self.fit()
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """What a mouse can do, by keys."""

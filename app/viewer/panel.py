@@ -272,6 +272,8 @@ class ViewerPanel(QWidget):
             self.content.show()
             screen.close()
             screen.deleteLater()
+            self.window().activateWindow()
+            self.stage.view.setFocus()
         self.commands.full_screen.setChecked(on)
 
     # What Qt tells

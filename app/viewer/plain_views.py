@@ -13,7 +13,7 @@ from PySide6.QtCore import (
     QRectF,
     Qt,
 )
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QAccessible, QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, font, write_in
 from app.theme.theme import Theme
 from app.viewer.marks import checkers
 from app.viewer.subject import Row
@@ -40,7 +40,7 @@ class TextView(QPlainTextEdit):
         super().__init__(parent)
         self.setReadOnly(True)
         self.setAccessibleName(tr("Text"))
-        self.setFont(font(Role.BODY))
+        write_in(self, Role.BODY)
         self.setTabChangesFocus(True)
         self.setFrameShape(QPlainTextEdit.Shape.NoFrame)
         self.document().setDocumentMargin(8)
@@ -119,6 +119,8 @@ class TableView(QTableView):
 class FigureView(QWidget):
     """One number, answer or colour, large."""
 
+    spoken_role = QAccessible.Role.StaticText
+
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
@@ -157,6 +159,8 @@ class FigureView(QWidget):
 
 class PlotView(QWidget):
     """Numbers in their order as a curve; the one under the pointer is read out."""
+
+    spoken_role = QAccessible.Role.Chart
 
     _LEFT, _BOTTOM, _TOP, _RIGHT = 56, 28, 16, 16
 

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.theme.theme import Theme
 from app.words import tr
 
@@ -92,7 +92,7 @@ class ProvenanceCard(QFrame):
         self.setProperty("role", "overlay")
         self.setAccessibleName(tr("How it was made"))
         self._title = QLabel(tr("How it was made"))
-        self._title.setFont(font(Role.TITLE))
+        write_in(self._title, Role.TITLE)
         self._title.setProperty("role", "strong")
         self._close = QToolButton()
         self._close.setAccessibleName(tr("Close"))

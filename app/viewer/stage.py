@@ -44,6 +44,7 @@ class Stage(QWidget):
         self.strip = BatchStrip(theme, self._thumbs, self)
         self.strip.hide()
         self.footer = Footer(theme, self)
+        self.footer.hide()
         self.histogram = HistogramCard(theme, self.view)
         self.histogram.hide()
         column = self._column = QVBoxLayout(self)
@@ -147,6 +148,7 @@ class Stage(QWidget):
         elif len(self._pictures) > 1:
             words = tr("{at} of {n} · {words}", at=self._at + 1, n=len(self._pictures), words=words)
         self.footer.say(words)
+        self.footer.setVisible(picture is not None)
         self.view.setAccessibleName(tr("Picture, {name}, {words}", name=self._name, words=words))
         self._framed()
         self._probed(self.view.pin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QAccessible,
     QColor,
     QImage,
     QKeyEvent,
@@ -30,6 +31,8 @@ _CELL, _GAP, _SIDE = 64, 8, 56
 
 class _Cells(QWidget):
     """The row of small pictures; paints those that are seen."""
+
+    spoken_role = QAccessible.Role.List
 
     picked = Signal(int)
 

@@ -8,6 +8,7 @@ from enum import Enum
 
 from PySide6.QtCore import QPointF, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
+    QAccessible,
     QColor,
     QFocusEvent,
     QPainter,
@@ -53,6 +54,8 @@ class PictureView(QWidget):
 
     It knows nothing of runs and files; ``app.viewer.hands`` adds mouse and keys.
     """
+
+    spoken_role = QAccessible.Role.Graphic
 
     probed = Signal(object)
     """The pixel under the probe as ``(x, y)``, or ``None`` where there is none."""
@@ -230,7 +233,7 @@ class PictureView(QWidget):
             painter.restore()
             self._paint_marks(painter)
         if self.hasFocus() and self._by_keyboard:
-            painter.setPen(QPen(QColor(self._theme.colours.focus), 2))
+            painter.setPen(QPen(QColor(self._theme.colours.focus), self._theme.colours.ring))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         painter.end()

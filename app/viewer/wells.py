@@ -17,7 +17,7 @@ from PySide6.QtGui import (
     QPen,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractButton, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLineEdit, QSizePolicy, QWidget
 
 from app.theme.fonts import Role, font
 from app.theme.outlines import paint_socket
@@ -117,7 +117,8 @@ class Stops(QLineEdit):
         self._from: tuple[float, float] | None = None
         self._stops = 0.0
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.setFixedSize(58, HEIGHT)
+        self.setFixedHeight(HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.SizeHorCursor)
         self.setAccessibleName(tr("Exposure in stops"))
         self.setToolTip(tr("Exposure in stops: drag, or double click for 0"))
@@ -127,6 +128,15 @@ class Stops(QLineEdit):
         )
         self.editingFinished.connect(self._typed)
         self.show_stops(0.0)
+
+    def sizeHint(self) -> QSize:
+        """Room for the widest figure."""
+        widest = QFontMetrics(self.font()).horizontalAdvance(f"EV -{MOST_STOPS:.1f}")
+        return QSize(widest + 12, HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        """It is never cut."""
+        return self.sizeHint()
 
     @property
     def stops(self) -> float:

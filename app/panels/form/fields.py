@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 from app.document.edits.common import SpecOf
 from app.document.level import node_at
 from app.labels import label
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.theme.theme import Theme
 from app.widgets.editor import ParamEditor, Well
 from backend.graph.document import Node, Workflow
@@ -59,18 +59,16 @@ def _each(workflow: Workflow, spec_of: SpecOf) -> Iterator[Shown]:
 class FormField(QWidget):
     """A label, the editor under it, and words under that."""
 
-    def __init__(
-        self, theme: Theme, shown: Shown, editor: ParamEditor, parent: QWidget, scale: float = 1.0
-    ) -> None:
+    def __init__(self, theme: Theme, shown: Shown, editor: ParamEditor, parent: QWidget) -> None:
         super().__init__(parent)
         self.shown, self.editor = shown, editor
         self._note, self._problem, self._wrong = "", "", False
         self.title = QLabel(shown.label, self)
         self.title.setTextFormat(Qt.TextFormat.PlainText)
-        self.title.setFont(font(Role.VALUE, scale))
+        write_in(self.title, Role.VALUE)
         self.title.setBuddy(editor)
         self.words = QLabel(self)
-        self.words.setFont(font(Role.CAPTION, scale))
+        write_in(self.words, Role.CAPTION)
         self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.words.setWordWrap(True)
         self.words.hide()

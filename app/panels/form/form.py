@@ -21,7 +21,7 @@ from app.panels.form.fields import FormField, Shown, shown_in
 from app.panels.inspector.sources import Sources
 from app.run.state import JobView
 from app.specs.places import place_of
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.widgets.binding import Binding, show_present
 from app.widgets.context import EditorContext
 from app.widgets.empty import Empty
@@ -46,9 +46,9 @@ class Form(QWidget):
     left = Signal()
     """The user wants to see the graph."""
 
-    def __init__(self, sources: Sources, scale: float = 1.0, parent: QWidget | None = None) -> None:
+    def __init__(self, sources: Sources, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._sources, self._scale = sources, scale
+        self._sources = sources
         self._document: OpenDocument | None = None
         self._shape: object = None
         self.fields: dict[str, FormField] = {}
@@ -58,7 +58,7 @@ class Form(QWidget):
 
     def _build(self) -> None:
         self.title = QLabel()
-        self.title.setFont(font(Role.EMPTY, self._scale))
+        write_in(self.title, Role.EMPTY)
         self.title.setProperty("role", "strong")
         self.about = QLabel()
         self.about.setProperty("role", "weak")
@@ -228,7 +228,7 @@ class Form(QWidget):
 
     def _heading(self, text: str) -> QLabel:
         made = QLabel(text)
-        made.setFont(font(Role.TITLE, self._scale))
+        write_in(made, Role.TITLE)
         made.setProperty("role", "strong")
         made.setTextFormat(Qt.TextFormat.PlainText)
         made.setContentsMargins(0, 8, 0, 10)
@@ -248,7 +248,7 @@ class Form(QWidget):
         editor = editor_for(shown.param, shown.param.default, context)
         editor.setAccessibleName(shown.label)
         Binding(editor, document, (shown.path,), level="").refused.connect(self.refused)
-        field = FormField(self._sources.theme, shown, editor, self, self._scale)
+        field = FormField(self._sources.theme, shown, editor, self)
         self.fields[shown.name] = field
         return field
 

@@ -110,7 +110,7 @@ class CellPainter(QStyledItemDelegate):
             painter.setBrush(QColor(colours.selection if chosen else colours.hover))
             painter.drawRoundedRect(place, 8, 8)
         if option.state & QStyle.StateFlag.State_HasFocus and self._view.hasFocus():
-            painter.setPen(QPen(QColor(colours.focus), 2))
+            painter.setPen(QPen(QColor(colours.focus), colours.ring))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(place.adjusted(1, 1, -1, -1), 8, 8)
         room = QRectF(place.left() + 6, place.top() + 6, PICTURE.width(), PICTURE.height())

@@ -24,7 +24,7 @@ from app.document.level import graph_of, links, walk
 from app.open_document import OpenDocument
 from app.panels.inspector.about import drop_model, put_about, put_title, title_of
 from app.panels.inspector.exposed import ExposedRow, make_rows
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.theme.theme import Theme
 from app.widgets.context import EditorContext
 from app.widgets.empty import Empty
@@ -170,7 +170,7 @@ class DocumentPage(QWidget):
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
         name = QLabel(need.name)
-        name.setFont(font(Role.BODY))
+        write_in(name, Role.BODY)
         name.setProperty("role", "strong")
         name.setTextFormat(Qt.TextFormat.PlainText)
         gone = self._missing(need)
@@ -212,7 +212,7 @@ class DocumentPage(QWidget):
 
 def _heading(text: str) -> QLabel:
     made = QLabel(text)
-    made.setFont(font(Role.ACTIVE))
+    write_in(made, Role.ACTIVE)
     made.setProperty("role", "strong")
     return made
 

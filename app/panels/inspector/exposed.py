@@ -14,7 +14,7 @@ from app.document.edits.params import describe_exposed, order_exposed, unexpose
 from app.labels import label
 from app.open_document import OpenDocument
 from app.panels.inspector.menu import Edit
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.theme.theme import Theme
 from app.widgets.context import EditorContext
 from app.widgets.text import TextEditor
@@ -42,7 +42,7 @@ class ExposedRow(QWidget):
         self.group = TextEditor(_GROUP, exposed.group, EditorContext(theme, tr("Group")), self)
         self.group.line.setPlaceholderText(tr("No group"))
         self.whose = QLabel(whose, self)
-        self.whose.setFont(font(Role.CAPTION))
+        write_in(self.whose, Role.CAPTION)
         self.whose.setProperty("role", "weak")
         self.buttons: dict[str, QToolButton] = {}
         layout = QGridLayout(self)
@@ -61,13 +61,19 @@ class ExposedRow(QWidget):
         }
         for column, (icon, title) in enumerate(said.items(), 2):
             button = QToolButton(self)
-            button.setIcon(theme.qicon(icon, 14, "weak"))
             button.setIconSize(QSize(14, 14))
             button.setFixedSize(24, 24)
             button.setToolTip(title)
             button.setAccessibleName(title)
             layout.addWidget(button, 0, column)
             self.buttons[icon] = button
+        self._theme = theme
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def _dress(self) -> None:
+        for icon, button in self.buttons.items():
+            button.setIcon(self._theme.qicon(icon, 14, "weak"))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Alt + Up and Down move it, as the buttons do."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QAccessible,
     QColor,
     QFontMetrics,
     QKeyEvent,
@@ -30,18 +31,24 @@ _MARGIN, _TITLE = 16, 44
 class Header(QWidget):
     """The subject. A double click or F2 gives it another title, where it is one node."""
 
+    spoken_role = QAccessible.Role.Heading
+
     titled = Signal(str)
 
-    def __init__(self, theme: Theme, scale: float = 1.0, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme, self._scale = theme, scale
+        self._theme = theme
         self._title, self._category, self._pill, self._tone = "", "", "", ""
         self._can_name = False
         self._line: Line | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setFixedHeight(max(HEIGHT, round(HEIGHT * scale)))
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def _dress(self) -> None:
+        self.setFixedHeight(self._theme.measures.tall(HEIGHT))
+        self.update()
 
     def show_subject(self, title: str, category: str, can_name: bool) -> None:
         """Say what is shown."""
@@ -70,8 +77,8 @@ class Header(QWidget):
         end = float(self.width() - _MARGIN)
         if self._pill:
             end = self._paint_pill(painter, end, middle) - 8
-        title = font(Role.SUBJECT, self._scale)
-        small = font(Role.CAPTION, self._scale)
+        title = font(Role.SUBJECT)
+        small = font(Role.CAPTION)
         metrics = QFontMetrics(title)
         if self._line is None:
             said = metrics.elidedText(
@@ -88,7 +95,7 @@ class Header(QWidget):
                 painter.drawText(QPointF(after, baseline), self._category)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(colours.focus), 2))
+            painter.setPen(QPen(QColor(colours.focus), colours.ring))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(9, 5, -9, -5), 6, 6)
         painter.end()
 
@@ -101,7 +108,7 @@ class Header(QWidget):
 
     def _paint_pill(self, painter: QPainter, end: float, middle: float) -> float:
         colours = self._theme.colours
-        small = font(Role.CAPTION, self._scale)
+        small = font(Role.CAPTION)
         small.setWeight(small.Weight.Medium)
         width = QFontMetrics(small).horizontalAdvance(self._pill) + 18.0
         grounds = {
@@ -131,7 +138,7 @@ class Header(QWidget):
         """Type a title; an empty one is the type's own."""
         if self._line is not None or not self._can_name:
             return
-        line = Line(font(Role.SUBJECT, self._scale), self)
+        line = Line(font(Role.SUBJECT), self)
         line.setAccessibleName(tr("Title"))
         line.setText(self._title)
         line.selectAll()

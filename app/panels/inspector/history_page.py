@@ -73,12 +73,12 @@ class States(QAbstractListModel):
 class _Rows(QStyledItemDelegate):
     """A dot on a line for every state; filled for the one that is seen, pale for what is undone."""
 
-    def __init__(self, theme: Theme, scale: float, parent: QObject) -> None:
+    def __init__(self, theme: Theme, parent: QObject) -> None:
         super().__init__(parent)
-        self._theme, self._scale = theme, scale
+        self._theme = theme
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(80, max(ROW, round(ROW * self._scale)))
+        return QSize(80, self._theme.measures.item)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         colours, side = self._theme.colours, index.data(_AT)
@@ -97,7 +97,7 @@ class _Rows(QStyledItemDelegate):
             painter.drawRoundedRect(inner.adjusted(1, 2, -1, -2), 4, 4)
         painter.setPen(QColor(colours.strong if side == 0 else
                               colours.text if side < 0 else colours.weak))  # fmt: skip
-        painter.setFont(font(Role.VALUE if side == 0 else Role.BODY, self._scale))
+        painter.setFont(font(Role.VALUE if side == 0 else Role.BODY))
         sign = {-1: "", 0: "check", 1: "redo-2"}[side]
         if sign:
             ratio = painter.device().devicePixelRatioF()
@@ -114,13 +114,13 @@ class _Rows(QStyledItemDelegate):
 class HistoryPage(QWidget):
     """Shows the history of an open document. A click or Enter on a state goes to it."""
 
-    def __init__(self, theme: Theme, scale: float = 1.0, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._document: OpenDocument | None = None
         self.states = States(self)
         self.view = QListView()
         self.view.setModel(self.states)
-        self.view.setItemDelegate(_Rows(theme, scale, self))
+        self.view.setItemDelegate(_Rows(theme, self))
         self.view.setFrameShape(QFrame.Shape.NoFrame)
         self.view.setUniformItemSizes(True)
         self.view.setMouseTracking(True)

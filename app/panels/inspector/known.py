@@ -71,9 +71,9 @@ def facts_of(document: OpenDocument, subject: Subject, sources: Sources) -> tupl
 class Known(QWidget):
     """The lines, under a hairline and their heading."""
 
-    def __init__(self, theme: Theme, scale: float = 1.0, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme, self._scale = theme, scale
+        self._theme = theme
         self.facts: tuple[Fact, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.update)
@@ -91,7 +91,7 @@ class Known(QWidget):
             self.update()
 
     def _row(self) -> int:
-        return max(ROW, round(ROW * self._scale))
+        return self._theme.measures.tall(ROW)
 
     def sizeHint(self) -> QSize:
         """A line for each fact."""
@@ -107,12 +107,12 @@ class Known(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours, row = self._theme.colours, self._row()
         painter.fillRect(QRectF(MARGIN, 8, self.width() - 2 * MARGIN, 1), QColor(colours.line))
-        painter.setFont(font(Role.ACTIVE, self._scale))
+        painter.setFont(font(Role.ACTIVE))
         painter.setPen(QColor(colours.strong))
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         width = self.width() - 2 * MARGIN
         painter.drawText(QRectF(MARGIN, 18, width, 20), middle, tr("What is known"))
-        body = font(Role.BODY, self._scale)
+        body = font(Role.BODY)
         metrics = QFontMetrics(body)
         painter.setFont(body)
         for index, fact in enumerate(self.facts):

@@ -22,7 +22,7 @@ from app.panels.inspector.rows import MARGIN, LinkedField, ParamRow
 from app.panels.inspector.sources import Sources
 from app.panels.inspector.subject import Row, Subject, subject_of
 from app.specs.places import place_of
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.widgets.binding import Binding, show_present
 from app.widgets.choice import ChoiceEditor
 from app.widgets.editor import ParamEditor
@@ -45,9 +45,9 @@ class NodePage(QWidget):
 
     refused = Signal(str)
 
-    def __init__(self, sources: Sources, scale: float = 1.0, parent: QWidget | None = None) -> None:
+    def __init__(self, sources: Sources, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._sources, self._scale = sources, scale
+        self._sources = sources
         self._document: OpenDocument | None = None
         self._subject: Subject | None = None
         self.rows: dict[str, ParamRow] = {}
@@ -57,14 +57,14 @@ class NodePage(QWidget):
         self.update_now()
 
     def _build(self) -> None:
-        self.header = Header(self._sources.theme, self._scale)
+        self.header = Header(self._sources.theme)
         self.header.titled.connect(self._set_title)
         self.problems = QLabel()
         self.problems.setWordWrap(True)
         self.problems.setTextFormat(Qt.TextFormat.PlainText)
         self.problems.setProperty("role", "danger")
         self.problems.setContentsMargins(MARGIN, 0, MARGIN, 8)
-        self.known = Known(self._sources.theme, self._scale)
+        self.known = Known(self._sources.theme)
         self.help = QLabel()
         self.help.setWordWrap(True)
         self.help.setTextFormat(Qt.TextFormat.PlainText)
@@ -72,7 +72,7 @@ class NodePage(QWidget):
         self.help.setContentsMargins(MARGIN, 4, MARGIN, 16)
         self.help.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         for part in (self.problems, self.help):
-            part.setFont(font(Role.BODY, self._scale))
+            write_in(part, Role.BODY)
         inside = QWidget()
         self._column = QVBoxLayout(inside)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -118,6 +118,8 @@ class NodePage(QWidget):
             document.changed.connect(self._on_change)
             document.selected.connect(self.update_soon)
             document.level_changed.connect(self.update_soon)
+        self._subject = None
+        self._clear()
         self.update_soon()
 
     def _on_change(self, before: object, after: object) -> None:
@@ -184,7 +186,7 @@ class NodePage(QWidget):
         one = len(subject.paths) == 1
         made = ParamRow(
             self._sources.theme, row.param, editor, self, f"{path}\n{name}" if one else "",
-            self._scale, partial(self._menu, row),
+            partial(self._menu, row),
         )  # fmt: skip
         if made.outline is not None:
             made.outline.joined = row.link is not None
@@ -201,7 +203,7 @@ class NodePage(QWidget):
                 partial(set_each, level=document.level, paths=(path,), each=value),
             )
         )
-        made = ParamRow(self._sources.theme, EACH, editor, self, scale=self._scale)
+        made = ParamRow(self._sources.theme, EACH, editor, self)
         made.name.setText(tr("Lists meet by"))
         editor.setAccessibleName(tr("Lists meet by"))
         return made

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QByteArray, QMimeData, QPointF, QSize, Qt, Signal
+from PySide6.QtCore import QMimeData, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QAccessible,
     QColor,
     QDrag,
     QEnterEvent,
@@ -19,8 +20,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from app.carried import carry_parameter
 from app.labels import label
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.theme.outlines import paint_socket
 from app.theme.theme import Theme
 from app.theme.types import look_of
@@ -30,12 +32,6 @@ from backend.graph.spec import Param
 
 MARGIN, LABEL, OUTLINE, FIELD = 16, 112, 128, 146
 """Where the parts begin; the outline by its middle."""
-
-HEIGHT = 24
-GAP = 8
-
-MIME = "application/x-weft-parameter"
-"""What is dragged out of an outline: ``path``, a line end, and the name of the parameter."""
 
 _FAR = 6
 
@@ -99,13 +95,14 @@ class Outline(QWidget):
 
     def mime(self) -> QMimeData:
         """What is carried."""
-        held = QMimeData()
-        held.setData(MIME, QByteArray(self._dragged.encode()))
-        return held
+        path, _, name = self._dragged.partition("\n")
+        return carry_parameter(path, name)
 
 
 class LinkedField(Well):
     """Stands where a link feeds the parameter: from where, and what is known of the value."""
+
+    spoken_role = QAccessible.Role.Link
 
     went = Signal()
     unlinked = Signal()
@@ -128,7 +125,7 @@ class LinkedField(Well):
         colours = self.colours()
         if self.hovered or self.ringed:
             painter.setPen(QPen(QColor(colours.focus if self.ringed else colours.line),
-                                2 if self.ringed else 1))  # fmt: skip
+                                colours.ring if self.ringed else 1))  # fmt: skip
             painter.drawRoundedRect(self.well().adjusted(1, 1, -1, -1), 4, 4)
         self.paint_icon(painter, "link-2", QPointF(12, self.height() / 2), 14)
         used = self.font_of(Role.BODY)
@@ -171,24 +168,23 @@ class ParamRow(QWidget):
         editor: ParamEditor,
         parent: QWidget,
         dragged: str = "",
-        scale: float = 1.0,
         menu: Callable[[QPointF], None] | None = None,
     ) -> None:
         """``dragged`` is what the outline carries; without it there is no outline."""
         super().__init__(parent)
-        self._theme, self.param, self.editor, self._scale = theme, param, editor, scale
+        self._theme, self.param, self.editor = theme, param, editor
         self._note, self._problem, self._wrong = "", "", False
         self._menu = menu
         self.outline: Outline | None = None
         if dragged and param.link_type is not None:
             self.outline = Outline(theme, param.link_type, label(param.name), dragged, self)
-            self.outline.pressed.connect(lambda: self._open_menu(QPointF(OUTLINE, HEIGHT)))
+            self.outline.pressed.connect(lambda: self._open_menu(QPointF(OUTLINE, self._field)))
         self.name = QLabel(label(param.name), self)
-        self.name.setFont(font(Role.BODY, scale))
+        write_in(self.name, Role.BODY)
         self.name.setToolTip(label(param.name))
         self.name.setBuddy(editor)
         self.words = QLabel(self)
-        self.words.setFont(font(Role.CAPTION, scale))
+        write_in(self.words, Role.CAPTION)
         self.words.setWordWrap(True)
         self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.words.hide()
@@ -230,6 +226,14 @@ class ParamRow(QWidget):
     def _bad(self) -> bool:
         return self._wrong or bool(self._problem)
 
+    @property
+    def _field(self) -> int:
+        return self._theme.measures.field
+
+    @property
+    def _gap(self) -> int:
+        return self._theme.measures.row - self._field
+
     def _field_width(self) -> int:
         return max(48, self.width() - FIELD - MARGIN)
 
@@ -244,7 +248,7 @@ class ParamRow(QWidget):
     def sizeHint(self) -> QSize:
         """The field, the words under it, and the gap to the next row."""
         return QSize(
-            FIELD + MARGIN + 160, self.editor.sizeHint().height() + self._words_height() + GAP
+            FIELD + MARGIN + 160, self.editor.sizeHint().height() + self._words_height() + self._gap
         )
 
     def minimumSizeHint(self) -> QSize:
@@ -265,10 +269,10 @@ class ParamRow(QWidget):
         return super().event(event)  # type: ignore[arg-type]
 
     def _place(self) -> None:
-        top = GAP // 2
-        self.name.setGeometry(MARGIN, top, LABEL - 12, HEIGHT)
+        top = self._gap // 2
+        self.name.setGeometry(MARGIN, top, LABEL - 12, self._field)
         if self.outline is not None:
-            self.outline.move(OUTLINE - 12, top)
+            self.outline.move(OUTLINE - 12, top + (self._field - 24) // 2)
         height = self.editor.sizeHint().height()
         self.editor.setGeometry(FIELD, top, self._field_width(), height)
         indent, tall = self._indent(), max(0, self._words_height() - 2)

@@ -25,7 +25,8 @@ class Row:
 class Subject:
     """What is shown. ``paths`` has the active node first; ``spec`` is that of the active one.
 
-    ``locked`` where one of the nodes is; its values are then only shown.
+    ``locked`` where one of the nodes is; its values are then only shown. ``place`` is the document,
+    by its id, and the level.
     """
 
     paths: tuple[str, ...]
@@ -35,11 +36,12 @@ class Subject:
     spec: NodeSpec | None
     rows: tuple[Row, ...]
     locked: bool = False
+    place: tuple[str, str] = ("", "")
 
     @property
     def shape(self) -> object:
         """What the widgets depend on; while it is the same, only values have changed."""
-        return self.paths, self.spec, self.rows, self.locked
+        return self.place, self.paths, self.spec, self.rows, self.locked
 
 
 def subject_of(document: OpenDocument, spec_of: SpecOf) -> Subject | None:
@@ -71,6 +73,7 @@ def subject_of(document: OpenDocument, spec_of: SpecOf) -> Subject | None:
         spec,
         tuple(Row(param, fed.get(param.name)) for param in common_params(specs)),
         any(path in placed and placed[path].locked for path in paths),
+        (document.id, level),
     )
 
 

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from app.panels.errands import Errands
 from app.panels.log.reading import Entry, entries_of, newest, stamp
 from app.panels.tools import tool
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.theme.theme import Theme
 from app.widgets.empty import Empty
 from app.words import tr
@@ -60,7 +60,7 @@ class LogPanel(QWidget):
             self.source.addItem(words, value)
         self.text = QPlainTextEdit(readOnly=True)
         self.text.setAccessibleName(tr("Log"))
-        self.text.setFont(font(Role.CODE))
+        write_in(self.text, Role.CODE)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setTabChangesFocus(True)
         self._empty = Empty(theme, "check", "")

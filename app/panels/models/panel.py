@@ -37,7 +37,7 @@ from app.panels.models.table import (
 from app.panels.notice import Notice
 from app.panels.tools import bytes_words, tool
 from app.theme.theme import Theme
-from app.widgets.card import GAP, HEIGHT, Act, Card
+from app.widgets.card import Act, Card
 from app.widgets.card_list import CardList
 from app.widgets.empty import Empty
 from app.words import tr
@@ -194,7 +194,7 @@ class ModelsPanel(QWidget):
         self.missing.put(cards)
         rows = min(len(cards), MOST_MISSING)
         self.missing.setVisible(bool(cards))
-        self.missing.setFixedHeight(rows * (HEIGHT + GAP))
+        self.missing.setFixedHeight(rows * self.missing.row_height)
 
     def _filter(self) -> None:
         self.sieve.let_through(

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from app.panels.notice import Notice
 from app.panels.packs.shelf import Held, PackShelf
 from app.panels.tools import tool
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.theme.theme import Theme
 from app.widgets.card import Act, Card
 from app.widgets.card_list import CardList
@@ -122,7 +122,7 @@ class TrustQuestion(QDialog):
         place = QLabel(str(pack.root))
         place.setProperty("role", "weak")
         files = QPlainTextEdit("\n".join([*sorted(pack.files), "", pack.hash]), readOnly=True)
-        files.setFont(font(Role.CODE))
+        write_in(files, Role.CODE)
         files.setTabChangesFocus(True)
         files.setAccessibleName(tr("Files of the pack, and its hash"))
         self.buttons = QDialogButtonBox()

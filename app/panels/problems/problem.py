@@ -65,6 +65,7 @@ def problems_of(
     for one in diagnostics:
         key = f"{one.code} {one.place} {one.sentence}"
         title, rest = _split(one.sentence)
+        title = title[:1].upper() + title[1:]
         reason = " ".join(part for part in (rest, one.fix) if part)
         fix = fix_of(one) if fix_of is not None else ""
         found.setdefault(

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QKeySequenceEdit,
     QLabel,
+    QLineEdit,
     QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
@@ -43,6 +44,8 @@ class KeyPage(QWidget):
         self.edit = QKeySequenceEdit()
         self.edit.setMaximumSequenceLength(1)
         self.edit.setAccessibleName(tr("New keys"))
+        for line in self.edit.findChildren(QLineEdit):
+            line.setAccessibleName(tr("New keys"))
         self.edit.keySequenceChanged.connect(self._typed)
         self.edit.installEventFilter(self)
         self.told = QLabel(wordWrap=True)

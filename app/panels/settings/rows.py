@@ -34,7 +34,8 @@ TITLES = {
     "host.memory": "Memory of the engine", "host.standby": "A second engine waits",
     "queue.attempts": "Attempts", "provenance.embed": "Workflow in outputs",
     "logs.keep": "Old log files", "logs.size": "Size of a log file", "studio.theme": "Theme",
-    "studio.density": "Density", "studio.text": "Size of texts", "studio.still": "Reduced motion",
+    "studio.density": "Density", "studio.text": "Size of texts", "studio.contrast": "Contrast",
+    "studio.still": "Reduced motion",
 }  # fmt: skip
 """What people read for a key; of one that is not here, its name."""
 
@@ -65,6 +66,7 @@ class SettingRow(QWidget):
         self.back.setToolTip(tr("As Weft has it"))
         self.back.setAccessibleName(tr("{title} as Weft has it", title=title_of(one.key)))
         self.back.clicked.connect(self._reset)
+        self._under = [self.wrong]
         self._lay_out()
         desk.changed.connect(self._changed)
         theme.changed.connect(self._dress)
@@ -146,7 +148,7 @@ class SettingRow(QWidget):
 
     def _lay_out(self) -> None:
         name = QLabel(title_of(self.key))
-        name.setFixedWidth(168)
+        self._name = name
         name.setBuddy(self.field)
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -163,9 +165,8 @@ class SettingRow(QWidget):
         if self._one.kind != "yes":
             about = QLabel(self._one.text, wordWrap=True)
             about.setProperty("role", "weak")
-            about.setContentsMargins(176, 0, 0, 0)
             column.addWidget(about)
-        self.wrong.setContentsMargins(176, 0, 0, 0)
+            self._under.append(about)
         column.addWidget(self.wrong)
 
     def _chooser(self) -> QPushButton:
@@ -184,4 +185,8 @@ class SettingRow(QWidget):
         return button
 
     def _dress(self) -> None:
+        tall = self._theme.measures.tall
+        self._name.setFixedWidth(tall(168))
+        for label in self._under:
+            label.setContentsMargins(tall(168) + 8, 0, 0, 0)
         self.back.setIcon(self._theme.qicon("rotate-ccw", 14, "weak"))

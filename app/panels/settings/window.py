@@ -24,7 +24,7 @@ from app.panels.settings.desk import SettingsDesk
 from app.panels.settings.key_page import KEY, KeyPage
 from app.panels.settings.keys import Command
 from app.panels.settings.rows import SettingRow
-from app.theme.fonts import Role, font
+from app.theme.fonts import Role, write_in
 from app.theme.theme import Theme
 from app.words import tr
 
@@ -55,7 +55,6 @@ class SettingsWindow(QDialog):
         self.field.setAccessibleName(tr("Search settings"))
         self.pages = QListWidget()
         self.pages.setAccessibleName(tr("Pages"))
-        self.pages.setFixedWidth(184)
         self.stack = QStackedWidget()
         self.keys = KeyPage(desk, commands)
         self.trouble = Notice(theme, "triangle-alert", desk.trouble, kind="danger")
@@ -71,7 +70,7 @@ class SettingsWindow(QDialog):
         desk.changed.connect(self.changed)
         theme.changed.connect(self._dress)
         self._lay_out()
-        self.resize(840, 560)
+        self._dress()
 
     def open_page(self, name: str) -> None:
         """Show a page by its id."""
@@ -102,7 +101,7 @@ class SettingsWindow(QDialog):
         column.setContentsMargins(0, 0, 8, 0)
         column.setSpacing(4)
         head = QLabel(title)
-        head.setFont(font(Role.SUBJECT))
+        write_in(head, Role.SUBJECT)
         head.setProperty("role", "strong")
         column.addWidget(head)
         column.addSpacing(8)
@@ -141,5 +140,8 @@ class SettingsWindow(QDialog):
         return any(row.holds(words) for row in rows)
 
     def _dress(self) -> None:
+        tall = self._theme.measures.tall
+        self.pages.setFixedWidth(tall(184))
+        self.resize(max(self.width(), tall(840)), max(self.height(), tall(560)))
         for number, (_, _, icon, _) in enumerate(PAGES):
             self.pages.item(number).setIcon(self._theme.qicon(icon))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPointF, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QAccessible,
     QAction,
     QFocusEvent,
     QHelpEvent,
@@ -38,6 +39,8 @@ class TimelinePanel(QWidget):
     ``go`` carries the path of the step whose bar was clicked; ``summary_changed`` a line for the
     title bar: the peak, or what is measured.
     """
+
+    spoken_role = QAccessible.Role.Chart
 
     go = Signal(str)
     summary_changed = Signal(str)

@@ -71,7 +71,7 @@ class Desktop:
         rows = self.palette.list
         found = []
         for row in range(rows.count()):
-            key = rows.item(row).data(Qt.ItemDataRole.UserRole)[0]
+            key = rows.item(row).data(Qt.ItemDataRole.UserRole).key
             found.append(self.palette.offers[key].entry.title)
         return found
 

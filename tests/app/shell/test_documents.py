@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.document.edits.nodes import set_title
 from app.shell.documents import AUTOSAVE, Documents
-from backend.graph.format import dump, load, save
+from backend.graph.format import FormatError, dump, load, save
 from tests.app.canvas.bench import LEFT, NONE, chain
 from tests.app.shell.desktop import CTRL
 
@@ -46,6 +46,23 @@ def test_a_file_is_opened_once(documents, file):
     assert documents.open(file) is one
     assert documents.current is one
     assert len(documents) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "said"),
+    [
+        ("{", "scene_001", "The graph of scene_001 cannot be opened. At 1:2 it was damaged, or"
+         " changed by hand: expecting property name enclosed in double quotes."),
+        ('{"weft": 1, "nodes": []}', "Job 12", "The graph of Job 12 cannot be opened. At nodes it"
+         " was damaged, or changed by hand: expected an object, found a list."),
+        ('{"weft": 99}', "", "This graph was made by a newer Weft (format 99, this one reads 1);"
+         " update Weft."),
+    ],
+)  # fmt: skip
+def test_a_graph_without_a_file_that_cannot_be_read_gets_a_sentence(documents, text, title, said):
+    with pytest.raises(FormatError) as caught:
+        documents.open_text(text, title)
+    assert caught.value.sentence == said
 
 
 def test_saving_writes_the_file_and_keeps_what_was_there(documents, file, tmp_path):

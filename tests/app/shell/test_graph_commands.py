@@ -164,13 +164,6 @@ def test_what_was_copied_is_pasted_into_another_document(row, desktop):
     assert other.wires() == {"paper.image > blur.image"}
 
 
-def test_text_that_is_no_graph_is_not_pasted(row, desktop):
-    QApplication.clipboard().setText("hello")
-    desktop.key(Key.Key_V, CTRL)
-    assert not row.document.session.is_changed
-    assert not desktop.window.graph.can_paste()
-
-
 def test_naming_a_link_and_drawing_it_again(row, desktop):
     row.click(*row.middle_of("paper", "blur"))
     desktop.window.commands.do("link.name")
@@ -272,3 +265,16 @@ def test_commands_that_need_a_selection_are_off_without_one(row, desktop):
     assert not desktop.window.commands.action("node.mute").isEnabled()
     row.click(*row.on("blur"))
     assert desktop.window.commands.action("node.mute").isEnabled()
+
+
+def test_what_is_pasted_over_a_zone_goes_into_it_and_comes_out_by_a_command(desktop):
+    here = desktop.open(zoned())
+    here.document.select(["save"])
+    desktop.key(Key.Key_C, CTRL)
+    zone = here.canvas.board.nodes["loop"].rect
+    here.move(zone.right() - 20, zone.bottom() - 12)
+    desktop.key(Key.Key_V, CTRL)
+    assert here.selection == {"loop/save_2"}
+    desktop.key(Key.Key_P, ALT)
+    assert here.selection == {"save_2"}
+    assert {"loop", "save", "save_2"} <= set(here.workflow.graph.nodes)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QToolTip
 
 from backend.graph.document import Node
 from tests.app.canvas.bench import LEFT, NONE, chain, laid_out, zoned
 from tests.app.shell.desktop import CTRL, SHIFT
+
+
+def rows(desktop):
+    """The rows that are listed."""
+    listed = desktop.palette.list
+    return [listed.item(n).data(Qt.ItemDataRole.UserRole) for n in range(listed.count())]
 
 
 def types(desktop) -> list[str]:
@@ -191,3 +197,49 @@ def test_replacing_keeps_links_and_values(desktop):
     assert here.node("blur").type == "resize"
     assert here.wires() == {"paper.image > blur.image", "blur.image > save.image"}
     assert here.canvas.board.nodes["blur"].title == "Resize"
+
+
+def test_what_begins_so_stands_under_best(desktop):
+    desktop.bench.key(Qt.Key.Key_Tab)
+    desktop.type("image")
+    told = [(row.heading, row.letters[:5] == (0, 1, 2, 3, 4)) for row in rows(desktop)]
+    assert told[0] == ("Best", True)
+    also = next(n for n, (heading, _) in enumerate(told) if heading == "Also")
+    assert all(begins for _, begins in told[:also])
+    assert not any(begins for _, begins in told[also:])
+    desktop.palette.field.setText("gaussian")  # one group needs no heading
+    assert {row.heading for row in rows(desktop)} == {""}
+
+
+def test_f1_tells_all_that_is_known_of_the_row(desktop):
+    desktop.bench.key(Qt.Key.Key_Tab)
+    desktop.type("blur")
+    desktop.key(Qt.Key.Key_F1)
+    assert QToolTip.text() == desktop.palette.offers[rows(desktop)[0].key].help
+    assert "\n" in QToolTip.text()
+    desktop.key(Qt.Key.Key_Escape)
+    assert not desktop.palette.isVisible()
+
+
+def test_commands_show_their_keys_as_caps(desktop):
+    desktop.key(Qt.Key.Key_P, CTRL | SHIFT)
+    shown = {offer.entry.title: offer.keys for offer in desktop.palette.offers.values()}
+    assert shown["Commands"] == ("Ctrl", "Shift", "P")
+    assert shown["Zoom in"] == ("Ctrl", "+")
+    assert shown["Light or dark"] == ()
+    assert "do it" in desktop.palette.keys.accessibleName()
+
+
+@pytest.mark.parametrize("text", [1.0, 1.5])
+def test_no_row_of_the_palette_is_cut(desktop, text):
+    desktop.window.services.desk.put("studio.text", text)
+    try:
+        desktop.bench.key(Qt.Key.Key_Tab)
+        listed = desktop.palette.list
+        row = desktop.palette.rows.height()
+        assert row == round(48 * text)
+        assert listed.viewport().height() % row < 4
+        assert listed.viewport().height() >= 4 * row
+    finally:
+        desktop.key(Qt.Key.Key_Escape)
+        desktop.window.services.desk.put("studio.text", 1.0)

@@ -87,6 +87,63 @@ def test_the_viewer_leads_to_its_node(desktop, looks):
     assert desktop.document.selection == {"image"}
 
 
+def test_each_document_has_its_own_picture(desktop, looks, spin):
+    """Turning to another tab shows nothing of the first, and turning back shows it again."""
+    window, first = desktop.window, desktop.document
+    window.panels.looking.look_at("image", "image")
+    looks.add("image")
+    edited = replace(FLAT.graph.nodes["image"], params=MappingProxyType({"width": 64}))
+    desktop.document.edit("Wider", lambda w: w.with_node("image", edited))
+    spin(lambda: viewer(desktop).subject.is_stale)
+    assert viewer(desktop).stage.view.pill == "Last run, job 11"
+    desktop.open(replace(FLAT, title="Other"))
+    assert viewer(desktop).subject.value is None
+    assert viewer(desktop).stage.view.pill == ""
+    looks.clear()
+    window.panels.looking.look_at("save", "image")
+    assert viewer(desktop).subject.title == "Save image · image"
+    looks.add("image")
+    window.services.documents.look_at(first)
+    assert viewer(desktop).subject.title == "Solid image · image"
+    assert viewer(desktop).subject.is_stale
+    window.services.documents.close(first)
+    assert viewer(desktop).subject.title == "Save image · image"
+
+
+def test_the_inspector_edits_the_document_that_is_seen(desktop, spin):
+    """The same node is selected in two tabs: a value goes into the graph of the tab."""
+    page = desktop.window.node_pane.show_tab("Inspector")
+    graphs = []
+    for title in ("One", "Two"):
+        desktop.open(replace(FLAT, title=title))
+        desktop.document.select(["image"])
+        graphs.append(desktop.document)
+        spin(lambda: "width" in page.rows)
+    page.rows["width"].editor.give(64)
+    desktop.window.services.documents.look_at(graphs[0])
+    spin(lambda: "width" in page.rows)
+    page.rows["width"].editor.give(96)
+    given = [each.workflow.graph.nodes["image"].params["width"] for each in graphs]
+    assert given == [96, 64]
+
+
+def test_a_value_that_comes_late_is_not_shown_in_another_tab(desktop, looks, monkeypatch):
+    window, first, waiting = desktop.window, desktop.document, []
+
+    def look(document, step, output, then, **rest):
+        waiting.append(
+            lambda: then(Looked(step, output, PICTURE, "Image", cached=True, job=11))
+        )  # fmt: skip
+
+    monkeypatch.setattr(window.services.room, "look", look)
+    window.panels.looking.look_at("image", "image")
+    desktop.open(replace(FLAT, title="Other"))
+    waiting[0]()
+    assert viewer(desktop).subject.value is None
+    window.services.documents.look_at(first)
+    assert viewer(desktop).subject.value is PICTURE
+
+
 def test_the_form_shows_the_picture_and_the_job(desktop, looks):
     window = desktop.window
     window.panels.looking.look_at("image", "image")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 from app.panels.problems.panel import ProblemsPanel
 from app.run.state import JobView
 from backend.graph.document import Graph, Node, Ref, Workflow
 
+FILE = Path("flat.png")
 FLAT = Workflow(
     graph=Graph(
         nodes={
@@ -152,3 +154,48 @@ def test_the_templates_open_as_graphs_without_a_file(desktop):
     open_template(desktop.window, dict(templates())["A real model"])
     assert desktop.document.name == "A real model"
     assert desktop.document.session.path is None
+
+
+def test_what_goes_wrong_is_written_down(desktop, spin):
+    """The log has a failed job and the end of the engine, and its panel shows them."""
+    window = desktop.window
+    room = window.services.room
+    panel = window.said_pane.show_tab("Log")
+    room.job_ended.emit(
+        JobView(7, "Flat", "failed", mine=True, error="There is no room on the disk.")
+    )  # fmt: skip
+    room.host_died.emit(8, "The engine was killed from outside.")
+    spin(lambda: "killed from outside" in panel.text.toPlainText())
+    said = panel.text.toPlainText()
+    assert "Job 7, Flat, failed." in said
+    assert "There is no room on the disk." in said
+    window.said_pane.show_tab("Problems")
+
+
+def test_where_nothing_is_looked_at_the_viewer_shows_what_is_being_computed(desktop, monkeypatch):
+    from app.run.state import NodeRun
+    from app.viewer.subject import Subject
+
+    desktop.open(FLAT)
+    window, room = desktop.window, desktop.window.services.room
+    viewer = window.view_pane.show_tab("Viewer")
+    viewer.look_at(Subject(None))
+    runs = {"image": NodeRun("running", preview=_jpeg()), "save": NodeRun("queued")}
+    monkeypatch.setattr(room, "runs", lambda document: runs)
+    room.preview.emit(desktop.document.id, "image")
+    assert viewer.subject.title == window.canvas.board.nodes["image"].title
+    assert viewer.picture is not None
+    viewer.look_at(Subject("words", "A file of mine", file=FILE))
+    room.preview.emit(desktop.document.id, "image")
+    assert viewer.subject.title == "A file of mine"  # what was picked stays
+    viewer.look_at(Subject(None))
+
+
+def _jpeg() -> bytes:
+    from PySide6.QtCore import QBuffer
+    from PySide6.QtGui import QImage
+
+    image, out = QImage(8, 8, QImage.Format.Format_RGB32), QBuffer()
+    image.fill(0xFF8040)
+    image.save(out, "JPEG")
+    return bytes(out.data().data())

@@ -7,10 +7,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 
+from app.carried import PARAMETER
 from app.document.edits.params import set_param
 from app.document.edits.place import lock, move_to
 from app.panels.inspector.node_page import NodePage
-from app.panels.inspector.rows import MIME, LinkedField
+from app.panels.inspector.rows import LinkedField
 from app.panels.inspector.subject import common_params, subject_of
 from app.run.state import NodeRun
 from backend.graph.diagnostics import diagnose
@@ -118,7 +119,7 @@ def test_delete_takes_the_link_off(page, document, settle):
 def test_an_outline_carries_its_parameter(page, document, settle):
     document.select(("one",))
     settle()
-    assert bytes(page.rows["steps"].outline.mime().data(MIME).data()) == b"one\nsteps"
+    assert bytes(page.rows["steps"].outline.mime().data(PARAMETER).data()) == b"one\nsteps"
 
 
 def test_what_is_wrong_with_a_value_stands_under_it(page, document, world, settle):

@@ -63,7 +63,7 @@ def test_errors_stand_first_and_what_is_said_twice_once():
 def test_a_long_sentence_is_cut_at_a_colon_rather_than_in_a_word():
     said = "load: There is no model 'nothing-like-it': the built-in models are primer, and " * 2
     (problem,) = problems_of([diagnose("W601", "nodes.load", said)])
-    assert problem.title == "load: There is no model 'nothing-like-it'."
+    assert problem.title == "Load: There is no model 'nothing-like-it'."
     assert problem.reason.startswith("The built-in models are primer")
 
 

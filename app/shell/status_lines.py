@@ -1,0 +1,26 @@
+"""The line at the bottom of the window."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QStatusBar
+
+from app.panels.status import EngineLine, JobLine, ProblemsLine, WordLine
+from app.theme.theme import Theme
+
+
+class StatusLines:
+    """24 high: the job that runs, then problems, the engine and the zoom at the right."""
+
+    def __init__(self, theme: Theme, bar: QStatusBar) -> None:
+        self.job, self.problems = JobLine(theme), ProblemsLine(theme)
+        self.engine, self.zoom = EngineLine(theme), WordLine(theme)
+        self._theme, self._bar = theme, bar
+        theme.changed.connect(self._dress)
+        self._dress()
+        bar.setSizeGripEnabled(False)
+        bar.addWidget(self.job)
+        for line in (self.problems, self.engine, self.zoom):
+            bar.addPermanentWidget(line)
+
+    def _dress(self) -> None:
+        self._bar.setFixedHeight(self._theme.measures.tall(24))
