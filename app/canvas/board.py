@@ -10,6 +10,7 @@ from PySide6.QtGui import QPixmap
 from app.canvas.changes import changed_rows, same_but_links
 from app.canvas.ends import end_nodes, end_shape, end_spec
 from app.canvas.index import Box, Index
+from app.canvas.measure import REGULAR, Rows
 from app.canvas.parts import FrameView, LinkView, NodeView, NoteView
 from app.canvas.shape import Place, Shown, Side, Socket, shape_of
 from app.canvas.spoiled import Spoiled
@@ -46,8 +47,9 @@ class Board:
     boxes are to be painted anew (``None``: everything).
     """
 
-    def __init__(self, spec_of: SpecOf) -> None:
+    def __init__(self, spec_of: SpecOf, rows: Rows = REGULAR) -> None:
         self.spec_of = spec_of
+        self.rows = rows
         self.workflow = Workflow()
         self.level = ""
         self.nodes: dict[str, NodeView] = {}
@@ -247,7 +249,7 @@ class Board:
         self._relay(moved | paths)
 
     def _shape_one(self, view: NodeView) -> None:
-        told = view.node, view.spec, view.placement, view.shown, view.outs
+        told = view.node, view.spec, view.placement, view.shown, view.outs, self.rows
         if view.path in (GIVEN, TAKEN):
             view.shape = end_shape(view.path, *told)
         else:
@@ -506,6 +508,13 @@ class Board:
             if view.placement is None
         }  # fmt: skip
         return move_to(workflow, self.level, places) if places else workflow
+
+    def set_rows(self, rows: Rows) -> None:
+        """Lay every node out with other heights of rows."""
+        if rows != self.rows:
+            self.rows = rows
+            self._shape(set(self.nodes), ())
+            self._spoiled.all()
 
     def forget_runs(self) -> None:
         """Nothing has been run."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from app.canvas.index import Box
-from app.canvas.measure import MARGIN, ROW
+from app.canvas.measure import MARGIN
 from app.canvas.shape import Shape
 from backend.graph.document import Node
 
@@ -26,7 +26,7 @@ def changed_rows(before: Shape, after: Shape) -> list[Box] | None:
         return None
     if len(before.sockets) != len(after.sockets) or len(before.fields) != len(after.fields):
         return None
-    left, right, half = -MARGIN, after.width + MARGIN, ROW / 2 + 2
+    left, right, half = -MARGIN, after.width + MARGIN, after.rows.row / 2 + 2
     found: list[Box] = []
     for old, new in zip(before.sockets, after.sockets, strict=True):
         if old != new:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.canvas.measure import FIRST, FOOTER, PAD, ROW
+from app.canvas.measure import FOOTER, PAD, REGULAR, Rows
 from app.canvas.shape import Shape, Shown, Side, Socket, shape_of
 from app.document.edits.common import SpecOf
 from app.document.edits.kinds import output_end
@@ -59,18 +59,19 @@ def end_shape(
     placement: Placement | None,
     shown: Shown,
     outputs: Mapping[str, int],
+    rows: Rows = REGULAR,
 ) -> Shape:
     """Lay an end out: its sockets, and a free one at which a link makes another. It never runs, so
     nothing is said below."""
-    shape = shape_of(node, spec, placement, shown, outputs)
+    shape = shape_of(node, spec, placement, shown, outputs, rows)
     if shape.collapsed:
         return shape
-    y = FIRST + ROW * len(shape.sockets)
+    y = rows.first + rows.row * len(shape.sockets)
     side: Side = "out" if path == GIVEN else "in"
     x, said = (shape.width, tr("New input")) if side == "out" else (0.0, tr("New output"))
     free = Socket(side, "", None, "*", x, y, said, free=True)
     places = {**shape.places, (side, "", None): free}
-    height = y + ROW / 2 + PAD
+    height = y + rows.row / 2 + PAD
     return replace(
         shape, height=height, sockets=(*shape.sockets, free), footer_y=height + FOOTER,
         places=places,

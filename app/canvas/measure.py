@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from app.theme.measures import Density
+
 GRID = 8
 WIDTH = 208.0
 MIN_WIDTH, MAX_WIDTH = 144.0, 480.0
 HEADER = 28.0
 PAD = 8.0
 ROW = 24.0
-FIRST = HEADER + PAD + ROW / 2
-"""From a node's top to its first socket: 48, so nodes on the grid give dead-straight links."""
+"""A row of sockets on the edge of a zone."""
 INSET = 10.0
-FIELD = 20.0
 LINE = 18.0
 MAX_LINES = 6
 FOOTER = 24.0
@@ -31,6 +33,29 @@ FRAME_PAD, FRAME_TOP = 16.0, 32.0
 
 SHOWN = 4
 """Parameters that a node shows where none has been set or linked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How high the rows of nodes and the fields in them are."""
+
+    row: float = ROW
+    field: float = 20.0
+
+    @property
+    def first(self) -> float:
+        """From a node's top to its first socket: 48 in regular density, so that nodes on the grid
+        give dead-straight links."""
+        return HEADER + PAD + self.row / 2
+
+
+REGULAR = Rows()
+_ROWS: dict[Density, Rows] = {"compact": Rows(20, 18), "regular": REGULAR, "roomy": Rows(28, 24)}
+
+
+def rows_of(density: Density) -> Rows:
+    """The rows of a density that the user may set."""
+    return _ROWS[density]
 
 
 def snapped(value: float) -> float:

@@ -46,7 +46,7 @@ def paint_link(painter: QPainter, view: LinkView, look: Look, state: LinkState) 
     width = 3.0 if state.hover or state.selected else 2.0
     painter.setBrush(Qt.BrushStyle.NoBrush)
     if look.scale >= BLOCKS:
-        painter.setPen(QPen(QColor(colours.canvas), width + 3, SOLID, ROUND))
+        painter.setPen(QPen(QColor(colours.canvas), width + 2 * colours.casing, SOLID, ROUND))
         painter.drawPath(path)
     else:
         width = max(width, 1.2 / look.scale)

@@ -77,11 +77,11 @@ def _body(painter: QPainter, view: NodeView, look: Look, marks: Marks) -> None:
             halo.setAlphaF(0.28)
             painter.setPen(QPen(halo, 3))
             painter.drawPath(_outline(view, 3.5))
-        painter.setPen(QPen(QColor(colours.accent), 2))
-        painter.drawPath(_outline(view, 1))
+        painter.setPen(QPen(QColor(colours.accent), colours.ring))
+        painter.drawPath(_outline(view, colours.ring / 2))
     if view.path == look.focus:
         painter.setBrush(NO_BRUSH)
-        painter.setPen(QPen(QColor(colours.focus), 2))
+        painter.setPen(QPen(QColor(colours.focus), colours.ring))
         painter.drawPath(_outline(view, 5))
     if view.node.type.startswith("subgraph:") and not shape.collapsed:
         painter.setPen(QPen(QColor(colours.linestrong), 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF
 
-from app.canvas.measure import INSET, ROW
+from app.canvas.measure import INSET
 from app.canvas.parts import NodeView
 from app.canvas.shape import Socket
 from app.document.edits.ports import remove_output, remove_port, rename_output, rename_port
@@ -17,7 +17,7 @@ def port_at(view: NodeView, at: QPointF) -> Socket | None:
     if view.path not in (GIVEN, TAKEN) or view.shape.collapsed:
         return None
     for socket in view.shape.sockets:
-        if not socket.free and abs(at.y() - view.y - socket.y) <= ROW / 2:
+        if not socket.free and abs(at.y() - view.y - socket.y) <= view.shape.rows.row / 2:
             return socket
     return None
 
@@ -27,7 +27,12 @@ def row_of(view: NodeView, name: str) -> QRectF | None:
     for socket in view.shape.sockets:
         if socket.name == name and not socket.free:
             width = view.shape.width - 2 * INSET
-            return QRectF(view.x + INSET, view.y + socket.y - ROW / 2 + 1, width, ROW - 2)
+            return QRectF(
+                view.x + INSET,
+                view.y + socket.y - view.shape.rows.row / 2 + 1,
+                width,
+                view.shape.rows.row - 2,
+            )
     return None
 
 

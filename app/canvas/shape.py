@@ -10,17 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from app.canvas.measure import (
-    FIELD,
-    FIRST,
     FOOTER,
     HEADER,
     INSET,
     LINE,
     MAX_LINES,
     PAD,
-    ROW,
+    REGULAR,
     SHOWN,
     WIDTH,
+    Rows,
 )
 from app.canvas.text import wrap
 from app.labels import label, value_words
@@ -69,7 +68,7 @@ class Field:
     value: Any
     text: str
     y: float
-    height: float = FIELD
+    height: float = REGULAR.field
     share: float | None = None
     joined: bool = False
     lines: tuple[str, ...] = ()
@@ -92,6 +91,7 @@ class Shape:
     message: tuple[str, ...] = ()
     footer_y: float = 0.0
     collapsed: bool = False
+    rows: Rows = REGULAR
     places: Mapping[tuple[Side, str, int | str | None], Socket] = field(default_factory=dict)
 
     def socket(self, side: Side, name: str, key: int | str | None = None) -> Socket | None:
@@ -120,6 +120,7 @@ def shape_of(
     placement: Placement | None,
     shown: Shown,
     outputs: Mapping[str, int],
+    rows: Rows = REGULAR,
 ) -> Shape:
     """Lay a node out.
 
@@ -130,20 +131,21 @@ def shape_of(
         placement: Its width, and whether it is collapsed.
         shown: What it shows.
         outputs: How many links leave each of its outputs.
+        rows: How high its rows are.
     """
     width = (placement.width if placement is not None else None) or WIDTH
     if placement is not None and placement.collapsed:
         return _collapsed(node, spec, width, outputs)
     ins = list(_inputs(node, spec, shown, width))
     outs = list(_outputs(spec, shown, width, outputs))
-    sockets, y = [], FIRST
+    sockets, y = [], rows.first
     for row in range(max(len(ins), len(outs))):
         sockets += [_at(each[row], y) for each in (ins, outs) if row < len(each)]
-        y += ROW
-    top = y - ROW / 2
-    fields, param_sockets, hidden, top = _fields(node, spec, shown, width, top)
+        y += rows.row
+    top = y - rows.row / 2
+    fields, param_sockets, hidden, top = _fields(node, spec, shown, width, top, rows)
     more_y = top
-    top += ROW if hidden else 0
+    top += rows.row if hidden else 0
     picture_y, picture_height = top + 4, 0.0
     if shown.picture:
         inner = width - 2 * INSET
@@ -167,6 +169,7 @@ def shape_of(
         message_y,
         message,
         top + PAD,
+        rows=rows,
         places={(s.side, s.name, s.key): s for s in found},
     )
 
@@ -247,7 +250,7 @@ def _outputs(
 
 
 def _fields(
-    node: Node, spec: NodeSpec | None, shown: Shown, width: float, top: float
+    node: Node, spec: NodeSpec | None, shown: Shown, width: float, top: float, rows: Rows
 ) -> tuple[list[Field], list[Socket], int, float]:
     fields: list[Field] = []
     sockets: list[Socket] = []
@@ -258,11 +261,11 @@ def _fields(
         joined = param.name in node.inputs
         if param.name not in wanted:
             continue
-        made = _field(node, param, shown, joined, width, top)
+        made = _field(node, param, shown, joined, width, top, rows)
         fields.append(made)
         if joined:
             sockets.append(
-                Socket("in", param.name, None, param.link_type or "*", 0, top + ROW / 2,
+                Socket("in", param.name, None, param.link_type or "*", 0, top + rows.row / 2,
                        label(param.name), joined=True, param=True)
             )  # fmt: skip
         top += made.height + 4
@@ -280,7 +283,9 @@ def _wanted(node: Node, spec: NodeSpec, shown: Shown) -> Iterator[str]:
             yield param.name
 
 
-def _field(node: Node, param: Param, shown: Shown, joined: bool, width: float, top: float) -> Field:
+def _field(
+    node: Node, param: Param, shown: Shown, joined: bool, width: float, top: float, rows: Rows
+) -> Field:
     value = node.params.get(param.name, param.default)
     wrong = param.name in shown.wrong
     if param.kind == "multiline" and not joined:
@@ -293,7 +298,7 @@ def _field(node: Node, param: Param, shown: Shown, joined: bool, width: float, t
     if number and low is not None and high is not None and high - low <= 10_000 and high > low:
         share = min(1.0, max(0.0, (float(value) - low) / (high - low)))
     words = value_words(value, param.kind)
-    return Field(param, value, words, top + 2, FIELD, share, joined, wrong=wrong)
+    return Field(param, value, words, top + 2, rows.field, share, joined, wrong=wrong)
 
 
 def wrapped(text: str, width: float) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from app.canvas.glide import Glide
 from app.canvas.index import Box
 from app.canvas.live import Live
 from app.canvas.look import Look
+from app.canvas.measure import rows_of
 from app.canvas.node_pictures import NodePictures
 from app.canvas.paint_scene import Chosen, paint_far, paint_scene
 from app.canvas.text import paint_text
@@ -39,7 +40,7 @@ class Surface(QWidget):
     def __init__(self, theme: Theme, spec_of: SpecOf, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.theme = theme
-        self.board = Board(spec_of)
+        self.board = Board(spec_of, rows_of(theme.measures.density))
         self.camera = Camera()
         self._store = FrameStore()
         self._painted = QElapsedTimer()
@@ -56,7 +57,7 @@ class Surface(QWidget):
         """What floats over it: nothing is put below these where all is to be seen."""
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(240, 160)
-        theme.changed.connect(self.repaint_all)
+        theme.changed.connect(self._on_theme)
 
     def look(self) -> Look:
         """How things are painted now."""
@@ -142,6 +143,10 @@ class Surface(QWidget):
     def spoil(self, *boxes: Box) -> None:
         """Paint these boxes of the canvas anew."""
         self.update(self._store.spoil_boxes(boxes, self.camera))
+
+    def _on_theme(self) -> None:
+        self.board.set_rows(rows_of(self.theme.measures.density))
+        self.repaint_all()
 
     def repaint_all(self) -> None:
         """Paint everything anew."""

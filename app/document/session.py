@@ -37,7 +37,7 @@ class Session:
     def __init__(self, workflow: Workflow | None = None, path: Path | None = None) -> None:
         """``path`` is the file that ``workflow`` was read from, if it was."""
         self._history = History(workflow or Workflow())
-        self._saved = self._history.workflow
+        self._saved: Workflow | None = self._history.workflow
         self._listeners: list[Listener] = []
         self._telling = False
         self.path = path
@@ -65,7 +65,7 @@ class Session:
     @property
     def is_changed(self) -> bool:
         """Whether the document is another than the one in the file."""
-        return not _alike(self.workflow, self._saved)
+        return self._saved is None or not _alike(self.workflow, self._saved)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` called after every change; the returned function takes that back."""
@@ -145,6 +145,10 @@ class Session:
         self._saved = self.workflow
         self._seen = _look(self.path) if self.path is not None else None
 
+    def disown(self) -> None:
+        """The file is gone, or holds no workflow any more: what is seen is saved nowhere."""
+        self._saved = None
+
     def text(self) -> str:
         """The document as its file would have it.
 
@@ -154,13 +158,14 @@ class Session:
         return dump(self.workflow)
 
     def changed_outside(self) -> bool:
-        """Whether somebody else has written or removed the file since it was read or saved here."""
+        """Whether somebody else has written or removed the file since it was read or saved here;
+        that it was removed is told until ``disown``."""
         if self.path is None or self._seen is None:
             return False
         try:
             now = os.stat(self.path)
         except OSError:
-            return True
+            return self._saved is not None
         if (now.st_size, now.st_mtime_ns) == (self._seen.size, self._seen.time_ns):
             return False
         seen = _look(self.path)

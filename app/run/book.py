@@ -12,7 +12,7 @@ from app.run.words import view_of
 from app.words import tr
 
 if TYPE_CHECKING:
-    from backend.engine.queue.job import Crash, Job
+    from backend.engine.queue.job import Job
 
 ALIVE = ("queued", "running", "paused")
 
@@ -91,12 +91,10 @@ class Book:
         known, self._crashes = self._crashes, {job.id: len(job.crashes) for job in jobs}
         if known is None:
             return []
-        return [
-            (job.id, _on_death(job.crashes[-1]))
-            for job in jobs
-            if len(job.crashes) > known.get(job.id, 0)
-        ]
+        return [(job.id, _on_death(job)) for job in jobs if len(job.crashes) > known.get(job.id, 0)]
 
 
-def _on_death(crash: Crash) -> str:
-    return tr("{cause} Finished steps are kept.", cause=crash.cause)
+def _on_death(job: Job) -> str:
+    said = tr("{cause} Finished steps are kept.", cause=job.crashes[-1].cause)
+    again = tr("Job {n} begins again.", n=job.id)
+    return f"{said} {again}" if job.state in ALIVE else said

@@ -174,23 +174,40 @@ class Documents(QObject):
     def look_outside(self) -> None:
         """See whether other programs have written the files of open documents."""
         for document in self._open:
-            if document.session.changed_outside():
+            session = document.session
+            if not session.changed_outside():
+                continue
+            if session.path is not None and not session.path.exists():
+                self._disown(document)
+                self.said.emit(
+                    tr("{name} was removed or renamed by another program. What you see is in no "
+                       "file now. Save it to keep it.", name=session.path.name)
+                )  # fmt: skip
+            else:
                 self.changed_outside.emit(document)
 
-    def read_again(self, document: OpenDocument) -> None:
-        """Take what another program has written; undo brings back what was here."""
+    def _disown(self, document: OpenDocument) -> None:
+        document.session.disown()
+        self._keep(document)
+        self.renamed.emit(document)
+
+    def read_again(self, document: OpenDocument) -> bool:
+        """Take what another program has written; undo brings back what was here. Whether it could
+        be read; else what was here stays, and is not saved."""
         path = document.session.path
         if path is None:
-            return
+            return False
         try:
             found = Session.open(path)
         except FormatError as error:
+            self._disown(document)
             self.said.emit(error.sentence)
-            return
+            return False
         document.edit(tr("Read again from the file"), lambda _: found.workflow)
         document.session.agree()
         self._keep(document)
         self.renamed.emit(document)
+        return True
 
     # -- closing --------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 
 from app.document.level import GIVEN, TAKEN
+from app.run.book import ALIVE
 from app.run.change import RunOnChange
 from app.run.notify import Notifier
 from app.run.plan import planned, without_files
@@ -220,7 +221,11 @@ class Running(QObject):
         self._window.engine_line.show_state(state, engine.sentence)
 
     def _on_death(self, job: int, sentence: str) -> None:
-        retry = self._window.services.room.retry
+        room = self._window.services.room
         self._window.services.log(f"The engine ended while job {job} ran.\n{sentence}")
-        button = tr("Run again") if job else ""
-        self._window.toasts.say(sentence, "error", button, lambda: retry(job))
+        view = room.job(job)
+        goes_on = view is not None and view.status in ALIVE  # it begins again by itself
+        button = tr("Run again") if job and not goes_on else ""
+        self._window.toasts.say(
+            sentence, "warning" if goes_on else "error", button, lambda: room.retry(job)
+        )

@@ -207,9 +207,9 @@ class Window(QMainWindow):
 
     def _on_changed_outside(self, document: OpenDocument) -> None:
         if not document.session.is_changed:
-            self.services.documents.read_again(document)
-            self.say(tr("{name} was changed by another program and read again.",
-                        name=document.name))  # fmt: skip
+            if self.services.documents.read_again(document):
+                self.say(tr("{name} was changed by another program and read again.",
+                            name=document.name))  # fmt: skip
             return
         self.toasts.say(
             tr("Another program has changed {name}. What you see is not saved.",

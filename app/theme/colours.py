@@ -47,8 +47,13 @@ class Colours:
     """High contrast: text 7 : 1, lines as outlines of controls, no shadows, thicker rings."""
 
     @property
+    def casing(self) -> float:
+        """How far the ground shows beside a link, where it crosses another."""
+        return 2.5 if self.high else 1.5
+
+    @property
     def ring(self) -> float:
-        """How thick the ring of the keyboard is, in logical pixels."""
+        """How thick the rings of the keyboard and of a selection are, in logical pixels."""
         return 3.0 if self.high else 2.0
 
     @property

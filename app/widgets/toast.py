@@ -37,7 +37,8 @@ class Toasts(QObject):
     """Shows toasts one at a time above the bottom right corner of a widget.
 
     Each stays six seconds, longer while the pointer or the keyboard is on it; errors stay until
-    they are closed. One that is said again while it is shown or waits is not said twice.
+    they are closed, but after that time what else is said is shown first, and they come back. One
+    that is said again while it is shown or waits is not said twice.
     """
 
     shown = Signal(object)
@@ -48,8 +49,10 @@ class Toasts(QObject):
         self._theme, self._over, self._lift = theme, over, lift
         self._waiting: deque[Toast] = deque()
         self._view: _View | None = None
+        self._was_read = False
+        """Whether the error that is shown has been there long enough to be read."""
         self._timer = QTimer(self, singleShot=True, interval=STAY)
-        self._timer.timeout.connect(self.dismiss)
+        self._timer.timeout.connect(self._time_is_over)
         over.installEventFilter(self)
 
     @property
@@ -76,6 +79,8 @@ class Toasts(QObject):
             self._next()
         elif self._view.toast.kind in ("note", "success") and not self._view.held:
             self.dismiss()
+        elif self._was_read and not self._view.held:
+            self._show_first(toast)
 
     def dismiss(self) -> None:
         """Close what is shown; the next comes."""
@@ -101,6 +106,7 @@ class Toasts(QObject):
         if not self._waiting or self._view is not None:
             return
         toast = self._waiting.popleft()
+        self._was_read = False
         self._view = view = _View(self._theme, toast, self._over)
         view.closed.connect(self.dismiss)
         view.held_changed.connect(self._hold)
@@ -111,8 +117,25 @@ class Toasts(QObject):
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(view, toast.sentence))
         self.shown.emit(toast)
 
+    def _time_is_over(self) -> None:
+        """A note is gone; an error stays, behind what is no error and waits."""
+        if self._view is None or self._view.toast.kind != "error":
+            self.dismiss()
+            return
+        self._was_read = True
+        passing = next((each for each in self._waiting if each.kind != "error"), None)
+        if passing is not None:
+            self._show_first(passing)
+
+    def _show_first(self, toast: Toast) -> None:
+        """Show what waits in place of the error that is shown, which comes back after it."""
+        if self._view is not None:
+            self._waiting.remove(toast)
+            self._waiting.extendleft((self._view.toast, toast))
+            self.dismiss()
+
     def _hold(self, held: bool) -> None:
-        if held or self._view is None or self._view.toast.kind == "error":
+        if held or self._view is None:
             self._timer.stop()
         else:
             self._timer.start()

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QRectF
 
 from app.canvas.board import Board
+from app.canvas.measure import rows_of
 from app.document.edits.common import EditError
 from app.document.edits.kinds import output_end
 from app.document.edits.place import move_to
 from app.document.level import graph_of, layout_of, put_layout, walk
 from app.document.session import Session
 from backend.graph.document import Graph, Node, Placement, Ref, Workflow
+from tests.app.canvas.bench import chain
 from tests.app.document.edits.test_laws import Hand
 
 WHOLE = QRectF(-1e6, -1e6, 2e6, 2e6)
@@ -164,3 +166,14 @@ def test_a_zone_that_becomes_another_node_leaves_no_link_behind(book):
     board.sync(after)
     assert board.nodes["paper"].outs == {}
     assert not board.zones
+
+
+def test_rows_of_another_height_show_what_opening_with_them_shows(book):
+    board, roomy = Board(book.spec_of), rows_of("roomy")
+    board.open(chain(), "")
+    before = board.nodes["blur"].shape.height
+    board.set_rows(roomy)
+    fresh = Board(book.spec_of, roomy)
+    fresh.open(chain(), "")
+    assert with_places(board) == with_places(fresh)
+    assert board.nodes["blur"].shape.height > before

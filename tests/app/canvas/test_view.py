@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QApplication
 
 from app.canvas.camera import Camera
 from app.canvas.minimap import Minimap
+from app.canvas.shape import Place
+from app.theme.measures import Measures
 from tests.app.canvas.bench import CTRL, LEFT, MIDDLE, NONE, RIGHT, SHIFT, chain
 
 
@@ -147,3 +149,17 @@ def test_every_scale_is_painted(bench, zoom):
     x, y = here.on("paper")
     spot = here.at(x + 30, y)
     assert image.pixelColor(spot) != ground
+
+
+def test_cards_follow_the_density_that_the_user_sets(bench, theme):
+    here = bench(chain())
+    heights = {}
+    for density in ("compact", "regular", "roomy"):
+        theme.put(theme.colours, Measures(density))
+        shape = here.canvas.board.nodes["blur"].shape
+        heights[density] = shape.height
+        first, second = (each for each in shape.fields[:2])
+        assert second.y - first.y == {"compact": 22, "regular": 24, "roomy": 28}[density]
+    assert heights["compact"] < heights["regular"] < heights["roomy"]
+    link = next(iter(here.canvas.board.links.values()))
+    assert link.end == here.canvas.place_of(Place(link.link.target, "in", link.link.input))

@@ -133,7 +133,7 @@ def test_the_death_of_the_host_is_a_message_and_the_job_begins_again(studio, tmp
     (died,) = [said for said in studio.said if said[0] == "died"]
     assert died[1] == 1
     assert "exit status 7 while b" in died[2]
-    assert died[2].endswith(" Finished steps are kept.")
+    assert died[2].endswith(" Finished steps are kept. Job 1 begins again.")
     assert studio.status(document)["b"] == "done"
 
 

@@ -198,6 +198,26 @@ def test_a_broken_change_by_another_program_leaves_what_is_here(documents, file)
     documents.read_again(document)
     assert set(document.workflow.graph.nodes) == {"paper", "blur", "save"}
     assert len(documents.sentences) == 1
+    assert document.session.is_changed  # what is seen stands in no file
+
+
+def test_a_file_that_is_removed_is_told_once_and_its_graph_is_not_saved(documents, file, tmp_path):
+    document = documents.open(file)
+    told = []
+    documents.changed_outside.connect(told.append)
+    file.unlink()
+    documents.look_outside()
+    documents.look_outside()
+    assert told == []
+    (said,) = documents.sentences
+    assert said.startswith("row.weft.json was removed or renamed by another program.")
+    assert documents.unsaved() == [document]
+    assert list((tmp_path / "data" / "recovery").glob("*.recovery.json"))
+    save(set_title(chain(), "", "blur", "Theirs"), file)  # it is back, and is another
+    documents.look_outside()
+    assert told == [document]
+    assert documents.save(document)
+    assert not document.session.is_changed
 
 
 def test_tabs_are_made_chosen_and_closed(desktop):
@@ -278,6 +298,11 @@ def test_a_change_outside_is_read_when_nothing_here_is_lost_by_it(desktop, file)
     desktop.window.services.documents.look_outside()
     assert document.workflow.graph.nodes["blur"].title == "Mine"
     assert "Another program" in desktop.said[-1]
+    document.session.agree()
+    file.write_text("{")
+    desktop.window.services.documents.look_outside()
+    assert desktop.said[-1].startswith("row.weft.json:1:2:")
+    assert document.session.is_changed
     document.session.agree()
 
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+import pytest
+
 from app.panels.problems.panel import ProblemsPanel
 from app.run.state import JobView
 from backend.graph.document import Graph, Node, Ref, Workflow
@@ -170,6 +172,18 @@ def test_what_goes_wrong_is_written_down(desktop, spin):
     assert "Job 7, Flat, failed." in said
     assert "There is no room on the disk." in said
     window.said_pane.show_tab("Problems")
+
+
+@pytest.mark.parametrize(("status", "button"), [("queued", ""), ("failed", "Run again")])
+def test_a_job_that_begins_again_by_itself_is_not_offered_to_run_again(
+    desktop, monkeypatch, status, button
+):
+    room, said = desktop.window.services.room, []
+    monkeypatch.setattr(desktop.window.toasts, "say", lambda *told: said.append(told[:3]))
+    monkeypatch.setattr(room, "job", lambda number: JobView(number, "Flat", status))
+    room.host_died.emit(8, "The engine was killed from outside.")
+    kind = "error" if button else "warning"
+    assert said == [("The engine was killed from outside.", kind, button)]
 
 
 def test_where_nothing_is_looked_at_the_viewer_shows_what_is_being_computed(desktop, monkeypatch):

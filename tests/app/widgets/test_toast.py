@@ -45,8 +45,22 @@ def test_a_note_goes_by_itself_and_an_error_stays(toasts, spin):
     toasts.say("A note.")
     spin(lambda: toasts.current is None)
     toasts.say("It failed.", "error")
-    assert not toasts._timer.isActive()
+    spin(lambda: not toasts._timer.isActive())
     assert toasts.current.sentence == "It failed."
+
+
+def test_an_error_that_was_read_hides_nothing_that_is_said_and_comes_back(toasts, spin):
+    toasts.say("It failed.", "error")
+    spin(lambda: not toasts._timer.isActive())
+    toasts.say("It is saved.")
+    assert toasts.current.sentence == "It is saved."
+    spin(lambda: toasts.current.sentence == "It failed.")
+    toasts.say("It is saved again.")  # too early: it waits until the error was read once more
+    assert toasts.current.sentence == "It failed."
+    spin(lambda: toasts.current.sentence == "It is saved again.")
+    spin(lambda: toasts.current.sentence == "It failed.")
+    toasts.dismiss()
+    assert toasts.current is None
 
 
 def test_one_at_a_time_in_order_and_nothing_twice(toasts):
