@@ -268,6 +268,8 @@ class _Lock:
             ) from None
 
     def __exit__(self, *_: object) -> None:
+        if os.name == "nt":  # an open file cannot be removed there
+            self._file.close()
         self._path.unlink(missing_ok=True)
         self._file.close()
 

@@ -39,7 +39,7 @@ def embedded(path: Path, status: int) -> dict[str, Any]:
     if found is None:
         raise Stop(
             f"{path} carries no Weft workflow: Weft did not write it, was told not to embed it, "
-            "its sidecar is gone, or another program has dropped what it carried.",
+            "its sidecar is gone, it is cut short, or another program has dropped what it carried.",
             status,
             place=str(path),
         )

@@ -134,12 +134,14 @@ class Report:
 
     def ended(self, job: Job, state: State, ending: Ending | None) -> None:
         """A job is over, or back in the line."""
-        if ending is None or state == "queued":
-            said = f"Job {job.id} is {state}{' again' if state == 'queued' else ''}."
-        else:
-            took = f" in {ending.seconds:.1f} s" if ending.seconds else ""
-            said = f"Job {job.id} {state}{took}. {plain(ending.sentence)}".rstrip()
         sentence = ending.sentence if ending is not None else ""
+        took = f" in {ending.seconds:.1f} s" if ending is not None and ending.seconds else ""
+        if state == "queued":
+            said = f"Job {job.id} is queued again. {plain(sentence)}".rstrip()
+        elif ending is None:
+            said = f"Job {job.id} is {state}."
+        else:
+            said = f"Job {job.id} {state}{took}. {plain(sentence)}".rstrip()
         self._say(said, {"event": "ended", "job": job.id, "state": state, "sentence": sentence})
 
     def paused(self) -> None:

@@ -90,7 +90,8 @@ def standing_line(standing: Standing) -> str:
     parts = [f"{standing.running} running", f"{standing.queued} waiting"]
     if standing.held:
         parts.append(f"{standing.held} paused")
-    said = ", ".join(parts) if standing.running + standing.queued + standing.held else "No jobs"
+    any_job = standing.running + standing.queued + standing.held
+    said = ", ".join(parts) if any_job else "Nothing to do"
     paused = " The queue is paused; `weft queue resume` goes on." if standing.paused else ""
     return f"{said}.{paused}"
 

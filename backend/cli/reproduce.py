@@ -44,6 +44,8 @@ def reproduce(
     from backend.sdk import UserError
 
     path = Path(name)
+    if not path.exists():
+        raise wrong_usage(f"{name} does not exist.")
     if not is_output(path):
         known = "a picture, a sound, a safetensors file or a text that Weft saved"
         raise wrong_usage(f"{name} is no file that can be made again; name {known}.")
@@ -139,7 +141,7 @@ def _told(
         again = made_again(place, root, result.saved)
         if again is None:
             now = _environment()
-            _show(output, differences({k: then.get(k) for k in now}, now))
+            _show(output, differences({k: then.get(k) for k in now}, now), "Versions")
             raise Stop(f"{path} was not made again: {_missing(result, then)}", FAILED)
         likeness = compare(path, again, decoder, lambda: None)
         _verdict(output, path, again if kept else None, likeness)
@@ -171,11 +173,12 @@ def _verdict(output: Output, path: Path, again: Path | None, likeness: Likeness)
         "close": f"{path} is close: it differs by very little.",
         "different": f"{path} is different.",
     }
-    figures = ""
+    said = words[likeness.verdict]
+    if likeness.reason:
+        said = f"{said[:-1]}: {plain(likeness.reason)}."
     if likeness.psnr is not None:
-        figures = f" PSNR {likeness.psnr:.1f} dB, largest difference {likeness.largest:.3g}."
-    reason = f" ({plain(likeness.reason)})" if likeness.reason else ""
-    output.line(f"{words[likeness.verdict]}{figures}{reason}")
+        said += f" PSNR {likeness.psnr:.1f} dB, largest difference {likeness.largest:.3g}."
+    output.line(said)
     output.record(
         {
             "event": "reproduced",
@@ -189,7 +192,11 @@ def _verdict(output: Output, path: Path, again: Path | None, likeness: Likeness)
     )
 
 
-def _show(output: Output, found: Sequence[Difference]) -> None:
+def _show(
+    output: Output,
+    found: Sequence[Difference],
+    looked_at: str = "Versions, device, threads, models and files",
+) -> None:
     if found:
         output.line("\nNot as it was:")
     for each in found[:MOST]:
@@ -201,4 +208,4 @@ def _show(output: Output, found: Sequence[Difference]) -> None:
     if len(found) > MOST:
         output.line(f"  and {len(found) - MOST} more")
     if not found:
-        output.line("Versions, device, threads, models and files are as they were.")
+        output.line(f"{looked_at} are as they were.")

@@ -89,19 +89,23 @@ def compare(old: Path, new: Path, decoder: Decoder, check: Callable[[], None]) -
     """
     kinds = [_kind(old), _kind(new)]
     if kinds[0] != kinds[1]:
-        return Likeness("different", reason=f"one is {_named(kinds[0])}, one {_named(kinds[1])}")
+        return Likeness(
+            "different", reason=f"it is {_named(kinds[0])}, the new one {_named(kinds[1])}"
+        )
     if kinds[0] == "safetensors":
         return _tensors(old, new, check)
     if kinds[0] == "WAV":
         one, two = decoder.sound(old, check), decoder.sound(new, check)
         if one.rate != two.rate:
-            return Likeness("different", reason=f"{one.rate} and {two.rate} samples a second")
+            return Likeness(
+                "different", reason=f"it has {one.rate} samples a second, the new one {two.rate}"
+            )
         return _arrays([one.samples], [two.samples], check)
     if kinds[0]:
         pages, again = decoder.images(old, check), decoder.images(new, check)
         return _arrays([page.pixels for page in pages], [page.pixels for page in again], check)
     same = all(a == b for a, b in _pairs(old, new, check))
-    return Likeness("identical") if same else Likeness("different", reason="other bytes")
+    return Likeness("identical") if same else Likeness("different", reason="its bytes are others")
 
 
 def _kind(path: Path) -> str:
@@ -123,7 +127,8 @@ def _opened(path: Path) -> BinaryIO:
 def _arrays(old: list[Any], new: list[Any], check: Callable[[], None]) -> Likeness:
     shapes = [[array.shape for array in arrays] for arrays in (old, new)]
     if shapes[0] != shapes[1]:
-        return Likeness("different", reason=f"of sizes {_sizes(shapes[0])} and {_sizes(shapes[1])}")
+        sizes = [_sizes(of_one) for of_one in shapes]
+        return Likeness("different", reason=f"it is {sizes[0]}, the new one {sizes[1]}")
     gap = _Gap()
     for one, two in zip(old, new, strict=True):
         flat = one.reshape(-1), two.reshape(-1)
@@ -134,7 +139,13 @@ def _arrays(old: list[Any], new: list[Any], check: Callable[[], None]) -> Likene
 
 
 def _sizes(shapes: list[tuple[int, ...]]) -> str:
-    return ", ".join("x".join(map(str, shape)) for shape in shapes[:3])
+    """In words: channels and samples of a sound; of pictures ``[count, height, width, channels]``
+    width, height and channels of the first, and how many they are."""
+    if len(shapes[0]) == 2:
+        return f"{shapes[0][0]} x {shapes[0][1]} samples"
+    _, height, width, channels = shapes[0]
+    count = sum(shape[0] for shape in shapes)
+    return f"{width}x{height}x{channels}" + (f", {count} pictures" if count > 1 else "")
 
 
 def _judged(psnr: float, largest: float) -> Likeness:

@@ -143,11 +143,19 @@ def scan_nodes(folder: Path = NODES, packs: Sequence[Pack] = ()) -> NodeRegistry
     return NodeRegistry(types.values(), errors)
 
 
+def _is_own(pack: Pack, module: str) -> bool:
+    return pack.kind == "folder" and module.partition(".")[0] == pack.name
+
+
 def _add_pack(pack: Pack, types: dict[str, NodeType], errors: list[NodeFileError]) -> None:
     for name, module in import_files(pack):
         file = f"{pack.name}/{name}"
         if not isinstance(module, ModuleType):
             cause = f"{type(module).__name__}: {module}"
+            if isinstance(module, ModuleNotFoundError) and _is_own(pack, module.name or ""):
+                cause += (
+                    ". A pack in a folder names its own files with a dot in front, as in: from .x"
+                )
             errors.append(NodeFileError(file, f"{file} cannot be used. {cause}"))
             continue
         for kind in _declared(module):

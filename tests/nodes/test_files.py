@@ -225,6 +225,24 @@ def test_a_cancel_between_two_pictures_keeps_only_whole_files(desk: Desk) -> Non
     assert [path.name for path in desk.output.root.iterdir()] == ["x.png"]
 
 
+def stopped() -> None:
+    raise Cancelled
+
+
+def test_a_cancel_inside_a_picture_leaves_no_file(desk: Desk) -> None:
+    desk.check = stopped  # type: ignore[method-assign]
+    with pytest.raises(Cancelled):
+        save_image(desk, picture(1, 5, 4, 3), name="x")
+    assert not [*desk.output.root.glob("*")]
+
+
+def test_a_cancel_ends_the_look_at_the_pictures_of_a_folder(desk: Desk) -> None:
+    save_image(desk, picture(1, 5, 4, 3), name="x")
+    desk.check = stopped  # type: ignore[method-assign]
+    with pytest.raises(Cancelled):
+        image_folder(desk, "out")
+
+
 def test_preview_shows_and_passes_on(desk: Desk) -> None:
     image = picture(1, 5, 4, 3)
     assert preview_image(desk, image) is image

@@ -114,6 +114,18 @@ def test_a_cancel_leaves_no_folder(desk: VideoDesk) -> None:
     assert not desk.output.root.exists()
 
 
+def test_a_cancel_inside_a_frame_leaves_no_folder(desk: VideoDesk) -> None:
+    video = images_to_video(desk, [picture(3, 4, 6, 3)])
+
+    def stop() -> None:
+        raise Cancelled
+
+    desk.check = stop  # type: ignore[method-assign]
+    with pytest.raises(Cancelled):
+        save_video_frames(desk, video, "x")
+    assert not desk.output.root.exists()
+
+
 def test_a_folder_of_frames_needs_pictures_a_grant_and_one_size(desk: VideoDesk) -> None:
     (desk.grants.base / "shots").mkdir()
     with pytest.raises(UserError, match="no picture in 'shots'"):

@@ -5,10 +5,12 @@
 
 Each job computes a picture for a while and saves it; one in ten has the built-in model draw. Two
 `weft queue run` share the queue. First single hosts are killed, then everything at once, each time
-followed by a fresh start. At the end the queue is worked through in peace, and then: every job is
-done, each has left exactly one picture with the right pixels, no process is left, no half-written
-file, no orphan in the cache, and every cached result is sound. Exit status 1 where one of these is
-not so.
+followed by a fresh start. How long a host lives is drawn anew each time, in the measure of what a
+job takes on this machine, so that kills come while it begins, computes, saves and ends; when few
+jobs are left before all kills are done, more are queued. At the end
+the queue is worked through in peace, and then: every job is done, each has left exactly one picture
+with the right pixels, no process is left, no half-written file, no orphan in the cache, and every
+cached result is sound. Exit status 1 where one of these is not so.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -113,21 +116,46 @@ def picture(number: int) -> dict[str, object]:
     return {"weft": 1, "nodes": nodes}
 
 
+@dataclass
+class Work:
+    """The jobs of a home: those of the numbers below ``queued``, which are in its queue."""
+
+    home: Home
+    queued: int = 0
+
+    def add(self, count: int) -> None:
+        """Queue more of them."""
+        for number in range(self.queued, self.queued + count):
+            path = self.home.folder / f"{number}.weft.json"
+            path.write_text(json.dumps(picture(number)))
+            added = self.home.weft("queue", "add", str(path), "--out", str(self.home.output))
+            if added.returncode:
+                raise SystemExit(f"job {number} cannot be queued: {added.stderr}")
+        self.queued += count
+
+    def refill(self, least: int) -> None:
+        """Have at least so many jobs wait or run."""
+        left = self.queued - len(ended(self.home))
+        if left < least:
+            self.add(least - left)
+
+
+def calm(home: Home, number: int) -> tuple[Path, float]:
+    """The picture that a job must give, computed in peace, and the seconds that this took."""
+    folder = Path(tempfile.mkdtemp(prefix="calm-", dir=home.folder))
+    path = folder / f"{number}.weft.json"
+    path.write_text(json.dumps(picture(number)))
+    begin = time.monotonic()
+    done = Home(folder, home.seed).weft("run", str(path), "--no-cache")
+    if done.returncode:
+        raise SystemExit(f"job {number} does not even run in peace: {done.stderr}")
+    return folder / done.stdout.strip().splitlines()[-1], time.monotonic() - begin
+
+
 def wanted(home: Home, jobs: int) -> Mapping[str, np.ndarray]:
-    """The pixels that each job must give, by the name of its file, computed in peace."""
-    calm = Home(home.folder / "calm", home.seed)
-    calm.folder.mkdir()
-    found = {}
-    for number in range(jobs):
-        path = calm.folder / f"{number}.weft.json"
-        path.write_text(json.dumps(picture(number)))
-        done = calm.weft("run", str(path), "--no-cache")
-        if done.returncode:
-            raise SystemExit(f"job {number} does not even run in peace: {done.stderr}")
-        found[Path(done.stdout.strip().splitlines()[-1]).name] = pixels(
-            calm.folder / done.stdout.strip().splitlines()[-1]
-        )
-    return found
+    """The pixels that each job must give, by the name of its file."""
+    found = (calm(home, number)[0] for number in range(jobs))
+    return {path.name: pixels(path) for path in found}
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -138,12 +166,15 @@ def pixels(path: Path) -> np.ndarray:
         return np.asarray(picture.convert("RGBA"))
 
 
-def kill_hosts(home: Home, count: int, rng: random.Random) -> int:
-    """Kill single hosts while two runners work, starting over what ends; how many were killed."""
-    killed = 0
-    runners = [home.start(), home.start()]
-    while killed < count and any(runner.poll() is None for runner in runners):
-        time.sleep(rng.uniform(0.02, 1.2))
+def kill_hosts(work: Work, count: int, pace: float, rng: random.Random) -> int:
+    """Kill single hosts while two runners work; how many times new runners had to be begun."""
+    home, killed, begun = work.home, 0, 0
+    runners: list[subprocess.Popen[bytes]] = []
+    while killed < count:
+        if all(runner.poll() is not None for runner in runners):
+            work.refill(min(10, count))
+            runners, begun = [home.start(), home.start()], begun + 1
+        time.sleep(rng.uniform(0.02, pace))
         hosts = home.processes(HOST)
         if hosts:
             with contextlib.suppress(psutil.Error):
@@ -153,20 +184,21 @@ def kill_hosts(home: Home, count: int, rng: random.Random) -> int:
         with contextlib.suppress(ProcessLookupError):
             runner.send_signal(signal.SIGINT)
         runner.wait(60)
-    return killed
+    return begun
 
 
-def kill_all(home: Home, count: int, rng: random.Random) -> int:
-    """Kill every process of the home at once, and start over; how often."""
+def kill_all(work: Work, count: int, pace: float, rng: random.Random) -> None:
+    """Kill every process of the home at once, and start over, so many times."""
+    home = work.home
     for _ in range(count):
+        work.refill(4)
         runners = [home.start(), home.start()]
-        time.sleep(rng.uniform(0.3, 4.0))
+        time.sleep(rng.uniform(0.3, 3 * pace))
         for process in home.processes():
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGKILL)
         for runner in runners:
             runner.wait(20)
-    return count
 
 
 def settle(home: Home) -> None:
@@ -176,14 +208,19 @@ def settle(home: Home) -> None:
         runner.wait(1200)
 
 
+def ended(home: Home) -> list[dict[str, Any]]:
+    """All jobs that have ended."""
+    lines = home.weft("history", "show", "--limit", "0", "--json").stdout.splitlines()
+    return [job for job in map(json.loads, lines) if "state" in job]
+
+
 def faults(home: Home, right: Mapping[str, np.ndarray]) -> Iterator[str]:
     """Sentences on everything that is not as it must be."""
-    listed = [
-        json.loads(line) for line in home.weft("history", "show", "--json").stdout.splitlines()
-    ]
-    states = [job.get("state") for job in listed if "state" in job]
+    jobs = ended(home)
+    states = [job["state"] for job in jobs]
     if states.count("done") != len(right) or set(states) - {"done"}:
         yield f"of {len(right)} jobs ended: { {s: states.count(s) for s in set(states)} }"
+    yield from (f"job {j['id']}: {j['sentence'][:300]}" for j in jobs if j["state"] != "done")
     there = {path.name for path in home.output.rglob("*") if path.is_file()}
     yield from (f"{name} is missing" for name in sorted(right.keys() - there))
     yield from (f"{name} was left or written twice" for name in sorted(there - right.keys()))
@@ -209,22 +246,19 @@ def faults(home: Home, right: Mapping[str, np.ndarray]) -> Iterator[str]:
 def stress(folder: Path, jobs: int, host: int, everything: int, seed: int) -> list[str]:
     """Do it all; what went wrong."""
     home, rng = Home(folder, seed), random.Random(seed)
-    right = wanted(home, jobs)
-    killed = 0
-    for number in range(jobs):
-        path = folder / f"{number}.weft.json"
-        path.write_text(json.dumps(picture(number)))
-        added = home.weft("queue", "add", str(path), "--out", str(home.output))
-        if added.returncode:
-            return [f"job {number} cannot be queued: {added.stderr}"]
+    work, pace = Work(home), min(calm(home, 0)[1] for _ in range(2))
+    work.add(jobs)
+    print(f"one job takes {pace:.1f} s, with its start", flush=True)
     begin = time.monotonic()
-    killed = kill_hosts(home, host, rng)
-    print(f"{killed} of {host} hosts killed in {time.monotonic() - begin:.0f} s", flush=True)
+    begun = kill_hosts(work, host, pace, rng)
+    print(f"{host} hosts killed in {time.monotonic() - begin:.0f} s; runners were begun {begun} "
+          f"times, {len(ended(home))} jobs have ended", flush=True)  # fmt: skip
     begin = time.monotonic()
-    killed = kill_all(home, everything, rng)
-    print(f"everything killed {killed} times in {time.monotonic() - begin:.0f} s", flush=True)
+    kill_all(work, everything, pace, rng)
+    print(f"everything killed {everything} times in {time.monotonic() - begin:.0f} s; "
+          f"{len(ended(home))} of {work.queued} jobs have ended", flush=True)  # fmt: skip
     settle(home)
-    return list(faults(home, right))
+    return list(faults(home, wanted(home, work.queued)))
 
 
 def main() -> int:

@@ -59,8 +59,8 @@ def no_host(error: OSError) -> Crash:
 def _what(died: Died, limit: int) -> str:
     if died.over_memory:
         return (
-            f"The process that computes took {_gib(died.over_memory)} of memory, more than the "
-            f"{_gib(limit)} that it may, and was ended"
+            f"The process that computes took more memory than the {_gib(limit)} that it may "
+            "(setting host.memory), and was ended"
         )
     if died.out_of_memory:
         return "The system had no memory left and ended the process that computes"

@@ -46,7 +46,8 @@ class Observer(Protocol):
         """Something that the running job says."""
 
     def ended(self, job: Job, state: State, ending: Ending | None) -> None:
-        """A job is over, or ``queued`` again; ``ending`` where this runner knows it."""
+        """A job is over, or ``queued`` again; ``ending`` where this runner knows it. Its sentence
+        says why a job that the host took along is queued again."""
 
     def paused(self) -> None:
         """The queue is paused, so nothing begins until it is resumed."""
@@ -188,7 +189,7 @@ class Runner:
                     "stay in the queue."
                 )
             state = claims.crashed(job, crash, watch.timings)
-            return state, Ending("failed", crash.cause) if state == "failed" else None
+            return state, Ending(state, crash.cause) if state in ("failed", "queued") else None
         ending = ending_of(job, outcome, watch)
         if ending.state == "cancelled":
             wish = claims.wish(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 
@@ -15,8 +16,8 @@ def confine() -> None:
         return
     import resource
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    _limit(resource.RLIMIT_CORE, 0, 0)
+    _limit(resource.RLIMIT_FSIZE, 0, 0)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
 
@@ -30,7 +31,7 @@ def allow(need: int, seconds: float) -> None:
     limit = _size() + SPARE + need
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    _limit(resource.RLIMIT_AS, limit, hard)
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
@@ -42,7 +43,15 @@ def rest() -> None:
 
     signal.setitimer(signal.ITIMER_REAL, 0)
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    _limit(resource.RLIMIT_AS, hard, hard)
+
+
+def _limit(kind: int, soft: int, hard: int) -> None:
+    import resource
+
+    # macOS refuses a limit below what its system libraries alone are mapped to.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(kind, (soft, hard))
 
 
 def _size() -> int:

@@ -233,6 +233,14 @@ def test_killing_the_runner_again_and_again_loses_and_doubles_nothing(weft):
     assert sorted(files) == outputs(weft)
 
 
+def test_a_list_of_ended_jobs_does_not_say_that_there_are_none(weft):
+    fill(weft, 1)
+    assert weft("queue", "cancel", "1").status == DONE
+    lines = weft("queue", "list", "--all").out.splitlines()
+    assert "square" in lines[0]
+    assert lines[1:] == ["Nothing to do."]
+
+
 def test_a_broken_queue_is_a_sentence(weft):
     with queue_of(weft) as queue:
         place = queue.path

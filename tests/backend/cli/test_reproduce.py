@@ -263,6 +263,33 @@ def test_what_carries_nothing_is_refused(weft, made):
     assert weft("reproduce", "plain.png").status == INVALID
 
 
+def test_a_file_that_is_not_there_or_was_cut_short_is_told_so(weft, made):
+    assert "nothing.png does not exist" in weft("reproduce", "nothing.png").err
+    (file,) = made({"picture": solid(), "save": SAVE})
+    file.write_bytes(file.read_bytes()[:200])
+    assert "cut short" in weft("reproduce", file).err
+
+
+def test_a_cropped_file_is_told_by_both_sizes(weft, made):
+    (file,) = made({"picture": solid(), "save": SAVE})
+    told, image = read_provenance(file), read_image(file)[0]
+    write_image(file, image.but(image.pixels[:, :5, :7]), ImageOptions("png"), told)
+    done = weft("reproduce", file)
+    assert done.status == DIFFERENT
+    assert f"{file} is different: it is 7x5x3, the new one 8x8x3." in done.out
+
+
+def test_where_nothing_was_made_no_more_is_said_to_be_as_it_was_than_was_looked_at(weft, made):
+    write_image(weft.folder / "in.png", Image(np.zeros((1, 4, 4, 3), np.float32)), ImageOptions())
+    load = {"type": "load_image", "params": {"file": "in.png"}}
+    (file,) = made({"picture": load, "save": SAVE})
+    (weft.folder / "in.png").unlink()
+    done = weft("reproduce", file)
+    assert done.status == FAILED
+    assert "Versions are as they were." in done.out
+    assert "files" not in done.out
+
+
 def test_outputs_carry_nothing_when_the_setting_says_so(weft, monkeypatch):
     monkeypatch.setenv("WEFT_PROVENANCE_EMBED", "false")
     nodes = {

@@ -97,6 +97,14 @@ def test_hooks_are_called_at_every_step_and_may_stop_the_run() -> None:
     assert len(seen) == 3
 
 
+def test_an_inversion_is_asked_before_each_step_and_each_call_of_the_model() -> None:
+    checks: list[int] = []
+    hooks = Hooks(check=lambda: checks.append(1))
+    plan = Schedule("native", steps=3)
+    invert(GaussianDenoiser(), guider("none", 0.5), plan, latent(), hooks=hooks)
+    assert len(checks) == 6
+
+
 def test_the_same_run_gives_the_same_bits() -> None:
     plan = Schedule("karras", steps=6)
     who = guider("cfg", 1.0, 0.0, cfg=3.0)

@@ -13,14 +13,16 @@ import pytest
 from backend.engine.cache import MemoryCache
 from backend.engine.cancel import Cancel
 from backend.engine.content import Contents
+from backend.engine.desk import Outside
 from backend.engine.engine import Engine, make_store
-from backend.engine.events import SavedFile, StepDone
+from backend.engine.events import Note, SavedFile, StepDone
 from backend.engine.registry import NodeRegistry, scan_nodes
 from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
 from backend.media.spool import Spool
+from backend.models.stops import Hook, lay_stops
 from backend.plan.result import Result
-from backend.sdk import Cancelled, Context, Image, node
+from backend.sdk import Cancelled, Context, FilePath, Image, ModelRef, node
 from backend.values import Weights
 from backend.values.wire import digest
 from tests.backend.engine.conftest import Bench, flow
@@ -101,6 +103,14 @@ def primer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, N
     engine.close()
 
 
+def lay_and_remove(network: Any) -> tuple[Hook, ...]:
+    """The places at which a network stops."""
+    laid = lay_stops(network, lambda: None)
+    for hook in laid:
+        hook.remove()
+    return laid
+
+
 def test_a_network_stops_between_its_blocks_and_is_as_before(
     primer: tuple[Engine, Networks],
 ) -> None:
@@ -108,7 +118,8 @@ def test_a_network_stops_between_its_blocks_and_is_as_before(
     whole = AfterChecks()
     first = engine.run(flow(SAMPLING), cancel=whole)
     assert first.status == "done", first.failures
-    assert whole.asked > 3 * 8  # more than once a step: in its blocks
+    stops = max(len(lay_and_remove(n)) for n in networks.given if hasattr(n, "modules"))
+    assert whole.asked > 3 * stops  # in each step before each of its blocks
     for last in (whole.asked // 3, whole.asked // 2, whole.asked - 8):
         cancel = AfterChecks(last)
         assert engine.run(flow(SAMPLING), cancel=cancel).status == "cancelled"
@@ -188,8 +199,14 @@ def test_a_step_that_has_saved_its_file_is_remembered_although_cancelled(
 
 def test_a_step_that_has_saved_nothing_ends_while_its_result_is_digested(engine: Engine) -> None:
     nodes = {"x": {"type": "show_and_give"}}
-    whole = AfterChecks()
-    assert engine.run(flow(nodes), cancel=whole).status == "done"
+    whole, told = AfterChecks(), []
+
+    def listen(event: Any) -> None:
+        if isinstance(event, Note):  # all that the node itself asks comes before it
+            told.append(whole.asked)
+
+    assert engine.run(flow(nodes), on_event=listen, cancel=whole).status == "done"
+    assert whole.asked > told[0]
     engine.cache.clear()
     cancel = AfterChecks(whole.asked)
     result = engine.run(flow(nodes), cancel=cancel)
@@ -219,6 +236,44 @@ def test_the_content_of_a_large_file_stops_where_it_is_told_to(tmp_path: Path) -
         with pytest.raises(Cancelled):
             Contents().digest(place, cancel.check)
         assert (cancel.asked, Contents().digest(place)) == (5, said)
+
+
+@node(category="Test", lane="file")
+def name_of(ctx: Context, file: FilePath = "", model: ModelRef = "") -> str:
+    """Read nothing; what its parameters name is read for its key."""
+    return file + model
+
+
+def test_what_parameters_name_is_read_asking_again_and_again(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"1")
+    (tmp_path / "large").write_bytes(bytes(10 << 20))
+
+    def asked(**params: str) -> int:
+        engine = Engine(
+            NodeRegistry([name_of]),
+            grants=Grants(tmp_path, (tmp_path,)),
+            output=OutputFolder(tmp_path / "out"),
+        )
+        cancel = AfterChecks()
+        result = engine.run(flow({"x": {"type": "name_of", "params": params}}), cancel=cancel)
+        assert result.status == "done"
+        engine.close()
+        return cancel.asked
+
+    least = asked(file="small")
+    assert asked(file="large") >= least + 9
+    assert asked(model="primer") >= least + 9  # it has more than 9 MiB
+
+
+def test_what_parameters_name_is_not_even_looked_up_after_a_cancel(
+    primer: tuple[Engine, Networks],
+) -> None:
+    cancel = Cancel()
+    outside = Outside(primer[0]._facilities, Contents(), cancel, dict)
+    assert outside.content("name", "{seed}")
+    cancel()
+    with pytest.raises(Cancelled):
+        outside.content("name", "{node}")
 
 
 def test_a_zone_whose_turns_are_all_remembered_ends_at_the_next(bench: Bench) -> None:
@@ -269,3 +324,19 @@ def test_a_step_on_a_long_list_ends_before_all_its_calls_are_made_ready(
     assert bench.run(nodes, cancel=cancel).status == "cancelled"
     assert cache.times == 50
     assert bench.calls["clip"] == 0
+
+
+def test_what_waits_for_the_disk_before_a_step_is_told_of_a_cancel(
+    new_bench: Callable[..., Bench],
+) -> None:
+    class Waiting(MemoryCache):
+        def settle(self, stop: Callable[[], bool]) -> None:
+            told.append(stop())
+            cancel()
+            told.append(stop())
+
+    told: list[bool] = []
+    cancel = Cancel()
+    bench = new_bench(cache=Waiting(2**20))
+    assert bench.run({"n": {"type": "number"}}, cancel=cancel).status in ("cancelled", "done")
+    assert told == [False, True]

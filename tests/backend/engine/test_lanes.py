@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -142,14 +143,47 @@ def test_every_call_of_a_context_sees_a_cancel(bench):
         lambda: ctx.device,
         ctx.check,
         lambda: ctx.progress(1, 2),
+        lambda: ctx.note("x"),
         lambda: ctx.preview(Image([[[[0.0]]]])),
         lambda: ctx.read("x"),
         lambda: ctx.save("x", ".txt", lambda path, provenance: None),
+        lambda: ctx.save_folder("x", lambda path, provenance: None),
         lambda: ctx.model_folder("primer"),
         lambda: ctx.load(None),
     ):
         with pytest.raises(Cancelled):
             call()
+
+
+def test_files_and_frames_are_read_and_spooled_asking_whether_to_go_on(bench):
+    from backend.engine.context import StepContext
+    from backend.values import Image
+
+    class Reading:
+        """A decoder at whose work the cancel comes."""
+
+        def images(self, path, check):
+            cancel()
+            check()
+
+        sound = images
+
+    def frames():
+        yield Image([[[[0.0]]]])
+        cancel()
+        yield Image([[[[0.0]]]])
+
+    (bench.folder / "in.bin").write_bytes(b"x")
+    facilities = replace(bench.engine._facilities, decoder=Reading())
+    for call in (
+        lambda ctx: ctx.read_images("in.bin"),
+        lambda ctx: ctx.read_sound("in.bin"),
+        lambda ctx: ctx.spool(frames(), 8.0),
+    ):
+        cancel = Cancel()
+        ctx = StepContext("x", (), facilities, cancel, lambda event: None, lambda: ({}, {}))
+        with pytest.raises(Cancelled):
+            call(ctx)
 
 
 def test_finished_files_stay_after_a_cancel_and_nothing_is_half_written(bench):

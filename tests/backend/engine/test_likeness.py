@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image as Picture
 
 from backend.engine.likeness import compare
 from backend.media.apart import Decoder
@@ -66,7 +67,7 @@ def test_a_large_change_is_different(alike, tmp_path):
 def test_sizes_and_kinds_that_do_not_fit_are_said(alike, tmp_path):
     found = alike(picture(tmp_path / "a"), picture(tmp_path / "b", size=8))
     assert (found.verdict, found.psnr) == ("different", None)
-    assert "8x8" in found.reason
+    assert found.reason.endswith("the new one 8x8x3")
     (tmp_path / "t").write_text("text")
     assert "TIFF" in alike(tmp_path / "a", tmp_path / "t").reason
 
@@ -81,6 +82,17 @@ def test_sounds_are_compared_by_sample_and_rate(alike, tmp_path):
     assert near.verdict == "close"
     assert near.psnr == pytest.approx(80, abs=0.1)
     assert alike(tmp_path / "a", tmp_path / "c").verdict == "different"
+    write_sound(tmp_path / "d", Audio(wave[:, :100], 8000), "float")
+    found = alike(tmp_path / "a", tmp_path / "d")
+    assert found.reason == "it is 1 x 4000 samples, the new one 1 x 100 samples"
+
+
+def test_pages_that_are_missing_are_told(alike, tmp_path):
+    pages = [Picture.fromarray(np.zeros((4, 6, 3), np.uint8)) for _ in range(3)]
+    pages[0].save(tmp_path / "a", "TIFF", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "b", "TIFF")
+    found = alike(tmp_path / "a", tmp_path / "b")
+    assert found.reason == "it is 6x4x3, 3 pictures, the new one 6x4x3"
 
 
 def test_tensors_are_measured_by_the_worst_of_them(alike, tmp_path):

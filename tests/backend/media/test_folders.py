@@ -64,7 +64,9 @@ def test_a_folder_of_too_many_files(shots: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_all_pictures_together_are_capped_by_their_headers(tmp_path: Path) -> None:
     small = put(tmp_path, pil_bytes(gradient(), "PNG"), "small.png")
-    check_total("shots", [small] * 3, lambda: None)
+    asked: list[int] = []
+    check_total("shots", [small] * 3, lambda: asked.append(1))
+    assert len(asked) == 3  # before each file
     huge = bytearray(pil_bytes(noise(1, 1, 3), "WEBP"))
     canvas = b"VP8X\x0a\0\0\0\0\0\0\0" + (16383).to_bytes(3, "little") * 2
     huge[12:12] = canvas

@@ -18,6 +18,7 @@ from backend.media.encode import DEPTHS, ImageOptions, codes, encode
 from backend.media.images import read_image, write_image
 from backend.sdk import UserError
 from backend.values import Color, Image
+from tests.backend.media.banded import banded
 from tests.backend.media.picture_files import gradient, noise
 
 SIDES = st.integers(1, 9)
@@ -176,3 +177,14 @@ def test_the_finest_jpeg_of_pure_noise_with_the_longest_text(subsampling):
     data = encode(image, ImageOptions("jpeg", quality=100, subsampling=subsampling), "x" * 59_990)
     assert data.endswith(b"\xff\xd9")
     assert len(data) > 400_000
+
+
+@pytest.mark.parametrize("name", ["png", "jpeg", "webp", "tiff"])
+def test_every_format_is_asked_for_before_each_band_and_each_part_of_the_file(name):
+    asked = []
+    with banded(300):
+        encode(Image(np.zeros((1, 20, 30, 3), np.float32)), ImageOptions(name), "",
+               lambda: asked.append(1))  # fmt: skip
+    bands_of_values = 7
+    parts = bands_of_values if name == "png" else 1
+    assert len(asked) >= bands_of_values + parts

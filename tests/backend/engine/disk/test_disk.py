@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from backend.engine.cache import MemoryCache
 from backend.engine.disk import DiskCache
+from backend.engine.disk.layered import LayeredCache
 from backend.engine.results import make_result
 from backend.plan.keys import result_digest
 from backend.sdk import Saved
@@ -292,3 +294,16 @@ def test_read_arrays_are_not_copied_and_cannot_be_written(opened):
     while isinstance(base, np.ndarray):
         base = base.base
     assert isinstance(base, bytes)
+
+
+def test_who_waits_for_both_caches_may_stop_waiting(tmp_path):
+    told = []
+
+    class Asking(DiskCache):
+        def settle(self, stop):
+            told.append(stop())
+
+    both = LayeredCache(MemoryCache(2**20), Asking(tmp_path, 2**20, 0.5))
+    both.settle(lambda: True)
+    both.disk.close()
+    assert told == [True]

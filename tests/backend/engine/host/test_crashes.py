@@ -84,7 +84,7 @@ def test_what_was_costly_is_not_lost_with_the_very_next_step(desk, tmp_path):
 def test_a_node_that_eats_all_memory_is_ended(desk):
     outcome = desk(harm("eat"))
     assert outcome.status == "crashed"
-    assert "more than the 0.391 GiB that it may" in outcome.crash.cause
+    assert "more memory than the 0.391 GiB that it may" in outcome.crash.cause
     assert 400 * 2**20 < outcome.crash.peak_memory < 1200 * 2**20
 
 

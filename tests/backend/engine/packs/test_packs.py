@@ -168,6 +168,15 @@ def test_a_broken_file_of_a_pack_spoils_no_other(data):
     assert "sparkle.glow" in registry.specs
 
 
+def test_a_pack_that_names_its_own_file_without_a_dot_is_told_how_to(data):
+    (data / "packs" / "sparkle" / "shine.py").write_text(NODE.replace(".tools", "sparkle.tools"))
+    trust(data, only(data))
+    (error,) = scan_nodes(packs=load_trusted(data)[0]).errors
+    assert error.sentence.endswith(
+        "A pack in a folder names its own files with a dot in front, as in: from .x"
+    )
+
+
 INSTALLED = {
     "shiny/__init__.py": "",
     "shiny/core.py": "VALUE = 11\n",

@@ -202,8 +202,15 @@ class Shop:
     def state(self, number: int) -> str:
         return self.queue.job(number).state
 
-    def work(self, client: Any = None, *, stop: Cancel | None = None, **how: Any) -> Heard:
-        heard = Heard()
+    def work(
+        self,
+        client: Any = None,
+        *,
+        stop: Cancel | None = None,
+        heard: Heard | None = None,
+        **how: Any,
+    ) -> Heard:
+        heard = heard or Heard()
         client = client or Here()
         Runner(self.queue, lambda: client, heard, **how).work(stop or Cancel())
         return heard

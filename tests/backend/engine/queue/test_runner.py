@@ -107,9 +107,11 @@ def test_a_document_with_errors_fails_with_what_is_wrong(shop):
 
 
 def test_a_job_whose_host_dies_is_begun_again(shop):
-    number = shop.add(saying("a"))
-    client = Crashing(number, times=2)
-    shop.work(client)
+    number, told = shop.add(saying("a")), []
+    client, heard = Crashing(number, times=2), Heard()
+    heard.ended = lambda job, state, ending: told.append((state, ending.sentence))
+    shop.work(client, heard=heard)
+    assert told == [("queued", "The host was killed.")] * 2 + [("done", "")]
     job = shop.queue.job(number)
     assert (job.state, job.attempts, len(client.ran)) == ("done", 3, 3)
     assert [crash.cause for crash in job.crashes] == ["The host was killed."] * 2

@@ -128,7 +128,8 @@ def hanging() -> "subprocess.Popen[bytes]":
     )
 
 
-def test_cancel_ends_the_work(decoder, tmp_path):
+@pytest.mark.parametrize("work", ["images", "thumbnail", "sound"])
+def test_cancel_ends_the_work(decoder, tmp_path, work):
     path = save(tmp_path / "a.png")
 
     def check() -> None:
@@ -137,7 +138,7 @@ def test_cancel_ends_the_work(decoder, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("backend.media.apart.decoder._start", hanging)
         with pytest.raises(Cancelled):
-            decoder.images(path, check)
+            getattr(decoder, work)(path, check)
 
 
 def test_a_worker_that_lies_is_not_believed(decoder, tmp_path):
@@ -181,6 +182,28 @@ except MemoryError:
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split("\n")[:2] == ["no file 27", "no memory"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the limits are POSIX's")
+def test_a_system_that_refuses_a_limit_still_decodes(tmp_path):
+    """As macOS does, where system libraries alone are mapped to more than the limit."""
+    path = save(tmp_path / "a.png")
+    code = f"""
+import resource, sys
+def refused(*given):
+    raise ValueError("current limit exceeds maximum limit")
+resource.setrlimit = refused
+from backend.media.apart.limits import allow, confine, rest
+confine()
+allow(1 << 20, 60)
+rest()
+from backend.media.images import read_image
+from pathlib import Path
+print(read_image(Path({str(path)!r}))[0].width)
+"""
+    root = Path(__file__).resolve().parents[4]
+    out = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert out.stdout.strip() == "31", out.stderr
 
 
 def test_a_bomb_is_refused_by_its_header(decoder, tmp_path):

@@ -13,6 +13,7 @@ import transformers
 
 from backend.catalog.folder import read_folder
 from backend.diffusion.errors import DiffusionError
+from backend.models.language import write as writing
 from backend.models.language.choose import Choice, choose_token
 from backend.models.language.reference import reference
 from backend.models.language.write import Task, write_captions, write_text
@@ -128,6 +129,13 @@ def test_cancel_stops_before_the_next_token(folder_of):
     with pytest.raises(Cancelled):
         write_text(ctx, model, Task("a", max_tokens=200, choice=GREEDY))
     assert [done for done, _ in ctx.done] == [0, 1 / 200, 2 / 200]
+
+
+def test_cancel_stops_before_the_next_picture_is_looked_at(folder_of, monkeypatch):
+    monkeypatch.setattr(writing, "picture_inputs", lambda *given: pytest.fail("it was looked at"))
+    ctx, model = FakeDevice({}, cancel_at=1), reference(read_folder(folder_of("llava")))
+    with pytest.raises(Cancelled):
+        write_captions(ctx, model, Image(np.zeros((1, 8, 8, 3), np.float32)), Task("a"))
 
 
 def test_progress_ends_at_the_end(folder_of):
