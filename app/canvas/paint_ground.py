@@ -102,14 +102,12 @@ def paint_note(painter: QPainter, note: NoteView, look: Look, selected: bool = F
     if look.scale < BLOCKS:
         return
     painter.save()
-    painter.setClipRect(rect, Qt.ClipOperation.IntersectClip)
+    painter.setClipRect(rect.adjusted(12, 10, -12, -4), Qt.ClipOperation.IntersectClip)
     painter.translate(rect.left() + 12, rect.top() + 10)
     held = max(1.0, LEAST_TEXT / (NOTE_TEXT * look.zoom))  # no text is smaller than can be read
     painter.scale(held, held)
-    width, height = (rect.width() - 24) / held, (rect.height() - 14) / held
-    note_page(note.note.text, width, colours.text).drawContents(
-        painter, QRectF(0, 0, width, height)
-    )
+    # Given a rectangle, Qt would put it in place of the clip and paint over what is not stale.
+    note_page(note.note.text, (rect.width() - 24) / held, colours.text).drawContents(painter)
     painter.restore()
 
 

@@ -283,6 +283,8 @@ class Panels:
         panel = GalleryPanel(
             self._services.theme, places.output, places.data / "kept.json", self._services.decoder
         )
+        services = self._services
+        services.output_changed.connect(lambda: panel.set_folder(services.places.output))
         panel.looked.connect(lambda path: self.looking.look_at_file(Path(path)))
         panel.open_graph.connect(lambda text, path: self._window.open_text(text, Path(path).stem))
         panel.said.connect(self._window.say)

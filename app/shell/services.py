@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from app.specs.book import SpecBook
 from app.specs.helper import Helper
 from app.specs.models import Models
 from app.theme.theme import Theme
-from backend.catalog.roots import index_file, shipped_folder
+from backend.catalog.roots import shipped_folder
 from backend.engine.checks.wire import Begin
 from backend.logs import Log
 from backend.settings import Settings, cache_folder, data_folder, log_folder
@@ -60,6 +60,8 @@ class Services(QObject):
 
     troubled = Signal(str)
     """Why nothing is checked at present; told once until all is well again."""
+    output_changed = Signal()
+    """Outputs go to another folder."""
 
     def __init__(self, desk: SettingsDesk, theme: Theme, make_room: MakeRoom = engine_room) -> None:
         """``make_room`` makes the engine room, given what ``engine_room`` is given."""
@@ -69,13 +71,20 @@ class Services(QObject):
         self.granted: dict[str, tuple[Path, ...]] = {}
         self.book = SpecBook.open(self.places.cache, self.places.data, parent=self)
         self.documents = Documents(self.places.data, self)
-        self.models = Models(index_file(), shipped_folder(), self)
+        index = self.places.cache / "models.sqlite"  # known also where the settings are broken
+        self.models = Models(index, shipped_folder(), self)
         self._decoder: Decoder | None = None
         self.room: EngineRoom = make_room(
             settings, lambda: self.book.specs, lambda: self.places.output, self.grants_of
         )
         self._helper: Helper | None = None
         self._trouble = ""
+        desk.changed.connect(self._on_setting)
+
+    def _on_setting(self, key: str) -> None:
+        if key == "folders.output":
+            self.places = replace(self.places, output=places_of(self.desk.settings).output)
+            self.output_changed.emit()
 
     @property
     def decoder(self) -> Decoder:

@@ -13,7 +13,15 @@ from PySide6.QtCore import (
     QRectF,
     Qt,
 )
-from PySide6.QtGui import QAccessible, QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QAccessible,
+    QColor,
+    QFontMetricsF,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QTextOption,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -31,6 +39,8 @@ from backend.values import Color
 
 Index = QModelIndex | QPersistentModelIndex
 _HERE = QModelIndex()
+_WORD = 2000
+"""Letters of the longest word that there can be."""
 
 
 class TextView(QPlainTextEdit):
@@ -46,7 +56,11 @@ class TextView(QPlainTextEdit):
         self.document().setDocumentMargin(8)
 
     def set_text(self, text: str) -> None:
-        """Show a text from its beginning."""
+        """Show a text from its beginning. One with an endless word, such as a file in letters, is
+        broken anywhere: looking for the ends of words in it takes Qt the square of its length."""
+        endless = max(map(len, text.split()), default=0) > _WORD
+        wrap = QTextOption.WrapMode
+        self.setWordWrapMode(wrap.WrapAnywhere if endless else wrap.WrapAtWordBoundaryOrAnywhere)
         self.setPlainText(text)
 
 

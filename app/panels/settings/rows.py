@@ -39,6 +39,10 @@ TITLES = {
 }  # fmt: skip
 """What people read for a key; of one that is not here, its name."""
 
+_AT_START = ("folders.cache", "folders.data", "folders.logs", "cache.", "run.device",
+             "run.threads", "host.", "queue.", "provenance.")  # fmt: skip
+"""What the engine and its folders are made with, once, when the studio starts."""
+
 
 def title_of(key: str) -> str:
     """What a setting is called on screen."""
@@ -66,7 +70,9 @@ class SettingRow(QWidget):
         self.back.setToolTip(tr("As Weft has it"))
         self.back.setAccessibleName(tr("{title} as Weft has it", title=title_of(one.key)))
         self.back.clicked.connect(self._reset)
-        self._under = [self.wrong]
+        self.later = QLabel(tr("It takes effect when the studio starts again."), wordWrap=True)
+        self.later.setVisible(False)
+        self._under = [self.wrong, self.later]
         self._lay_out()
         desk.changed.connect(self._changed)
         theme.changed.connect(self._dress)
@@ -144,6 +150,7 @@ class SettingRow(QWidget):
 
     def _changed(self, key: str) -> None:
         if key == self.key:
+            self.later.setVisible(key.startswith(_AT_START))
             self.refresh()
 
     def _lay_out(self) -> None:
@@ -168,6 +175,7 @@ class SettingRow(QWidget):
             column.addWidget(about)
             self._under.append(about)
         column.addWidget(self.wrong)
+        column.addWidget(self.later)
 
     def _chooser(self) -> QPushButton:
         button = QPushButton(tr("Choose ..."))

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 
 from backend.graph.document import Frame, Note
 from tests.app.canvas.bench import LEFT, NONE, SHIFT, chain
+from tests.app.canvas.test_painting_law import different
 
 
 @pytest.fixture
@@ -131,3 +132,10 @@ def test_escape_leaves_a_chosen_note(framed):
     assert framed.canvas.chosen.note == 0
     framed.key(Qt.Key.Key_Escape)
     assert framed.canvas.chosen.note is None
+
+
+def test_a_note_of_which_a_part_is_painted_anew_is_not_painted_over_itself(framed):
+    canvas = framed.canvas
+    before = canvas.grab().toImage()
+    canvas.spoil((64, 300, 70, 306))
+    assert different(canvas.grab().toImage(), before) == 0

@@ -284,3 +284,34 @@ def test_texts_are_as_large_as_the_settings_say(desktop):
     assert page is not None
     window.services.desk.put("studio.text", 1.0)
     assert QApplication.font().pixelSize() == 12
+
+
+def test_outputs_go_to_another_folder_as_soon_as_it_is_set(desktop, tmp_path):
+    services = desktop.window.services
+    gallery = desktop.window.queue_pane.show_tab("Gallery")
+    before = services.places.output
+    assert services.desk.put("folders.output", str(tmp_path / "elsewhere")) == ""
+    assert services.room._output() == tmp_path / "elsewhere"
+    assert gallery._folder == tmp_path / "elsewhere"
+    services.desk.reset("folders.output")
+    assert services.places.output == before
+    desktop.window.queue_pane.show_tab("Queue")
+
+
+def test_the_studio_starts_with_a_broken_settings_file(application, tmp_path, monkeypatch):
+    from app.panels.settings.desk import SettingsDesk
+    from app.shell.services import Services
+    from app.theme.theme import Theme
+    from backend.catalog.roots import index_file
+
+    for name in ("CONFIG", "DATA", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
+    index = index_file()
+    file = tmp_path / "CONFIG" / "weft" / "settings.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("studio = {{{")
+    desk = SettingsDesk()
+    assert "cannot be read" in desk.trouble
+    services = Services(desk, Theme())
+    assert services.models._index == index
+    services.close()

@@ -1,12 +1,13 @@
 """The viewer as its user has it: values, batches, comparison, files, by mouse and by keys."""
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QBuffer, QIODevice, Qt
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QGuiApplication, QImage, QTextOption
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -75,6 +76,16 @@ def test_each_value_has_its_view(panel, value, view):
     is_picture = view == "stage" and value is not None
     assert panel.bar.probe.isVisible() is is_picture
     assert panel.commands.save.isEnabled() is is_picture
+
+
+def test_a_text_without_spaces_is_shown_at_once(panel):
+    begun = time.monotonic()
+    panel.look_at(Subject("x" * 1_000_000, "Letters", "Text"))
+    panel.grab()
+    assert time.monotonic() - begun < 10  # and not a minute
+    assert len(panel.text.toPlainText()) == 1_000_000
+    panel.look_at(Subject("a red circle", "Words", "Text"))
+    assert panel.text.wordWrapMode() is QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere
 
 
 def test_numbers_are_a_curve_or_a_table(panel):

@@ -59,6 +59,8 @@ def test_what_is_typed_is_in_the_file_at_once_and_can_be_taken_back(window, desk
     assert kept(desk).cache.memory == 3 * 2**30
     assert row.field.text() == "3GiB"
     assert row._origin.text() == "set here"
+    assert not row.later.isHidden()  # the engine has what it was started with
+    assert window.rows["studio.theme"].later.isHidden()
     QTest.mouseClick(row.back, Qt.MouseButton.LeftButton)
     assert kept(desk).cache.memory == 2 * 2**30
     assert row.back.isHidden()

@@ -42,6 +42,14 @@ def test_a_job_is_found_by_any_part_of_a_prompt_title_node_file_or_date(shop, th
     assert found(shop, "nowhere") == []
 
 
+def test_short_words_before_a_long_one_are_found(shop, three):
+    """As patterns of the index they would end the process, with SQLite 3.40."""
+    circle, *_ = three
+    assert found(shop, "a", "red") == found(shop, "red", "a")
+    assert found(shop, "r", "re", "red", "circle") == [circle]
+    assert found(shop, "(%'", "circle") == []
+
+
 def test_signs_that_mean_something_to_a_database_mean_themselves(shop, three):
     _, square, broken = three
     assert found(shop, "sq_1") == [square]
