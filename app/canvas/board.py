@@ -86,14 +86,15 @@ class Board:
         self.workflow = workflow
         if graph is self._graph and layout is self._layout and not others:
             return
-        found = self._walked(graph)
-        gone = [] if same_keys(self.nodes, found) else list(self.nodes.keys() - found.keys())
-        changed = self._changed(found, layout, others)
+        found, fresh = self._walked(graph)
+        same = same_keys(self.nodes, found)
+        gone = [] if same else list(self.nodes.keys() - found.keys())
+        changed = self._changed(found, fresh, layout, others)
         for path in gone:
             self._remove(path)
         relink = self._relinked(found, changed, gone)
         zones = [p for p in changed if p in self.nodes and self.nodes[p].zone]
-        self._place(found, changed, layout)
+        self._place(found, changed, layout, same)
         if gone or zones or len(relink) > len(changed) + 1:
             for place in self._wiring.read_places.keys() - all_places(found):
                 self._forget_links(self._wiring.forget(place))
@@ -110,19 +111,21 @@ class Board:
 
     # -- keeping in step ------------------------------------------------------------------------
 
-    def _walked(self, graph: Graph) -> dict[str, Node]:
-        """All nodes of the level by their paths; without zones those of the graph itself."""
-        flat = self._graph is not None and not self.zones
-        if flat and not self.level:
-            fresh = changed_keys(self._found, graph.nodes)
-            if all(graph.nodes[path].body is None for path in fresh):
-                return dict(graph.nodes)
-        return dict(walk(graph)) | end_nodes(self.level, graph, self._found)
+    def _walked(self, graph: Graph) -> tuple[dict[str, Node], list[str]]:
+        """All nodes of the level by their paths, and which of them are new or others."""
+        if not self.level and self._graph is not None and not self.zones:
+            found = dict(graph.nodes)
+            fresh = changed_keys(self._found, found)
+            if all(found[path].body is None for path in fresh):  # no zones: no more to walk
+                return found, fresh
+        found = dict(walk(graph)) | end_nodes(self.level, graph, self._found)
+        return found, changed_keys(self._found, found)
 
-    def _changed(self, found: Mapping[str, Node], layout: Layout, others: bool) -> set[str]:
+    def _changed(
+        self, found: Mapping[str, Node], fresh: list[str], layout: Layout, others: bool
+    ) -> set[str]:
         """The paths that are new, or that have another node or place."""
-        old = self._found
-        changed = set(changed_keys(old, found))
+        changed = set(fresh)
         before = self._layout.nodes if self._layout is not None else {}
         if layout.nodes is not before:
             moved = set(changed_keys(before, layout.nodes))
@@ -170,7 +173,9 @@ class Board:
             return all_places(found)
         return {p for p in changed if self.nodes[p].node is not found[p]} | {TAKEN}
 
-    def _place(self, found: Mapping[str, Node], changed: set[str], layout: Layout) -> None:
+    def _place(
+        self, found: Mapping[str, Node], changed: set[str], layout: Layout, same: bool
+    ) -> None:
         for path in changed:
             node = found[path]
             view = self.nodes.get(path)
@@ -188,7 +193,7 @@ class Board:
             spec = view.spec
             view.title = node.title or (spec.title if spec is not None else label(node.type))
             view.hue_type = spec.category if spec is not None else ""
-        reordered = not same_keys(self.nodes, found)
+        reordered = not same and not same_keys(self.nodes, found)
         if reordered:
             self.nodes = {path: self.nodes[path] for path in found}
             self._spoiled.all()  # what lies over what may be another now
@@ -229,7 +234,7 @@ class Board:
 
     def _shape(self, paths: set[str], kept: Collection[str]) -> None:
         """Lay nodes out anew. Of those in ``kept`` nothing is another but what is linked."""
-        moved = set(paths)
+        moved, stayed = set(paths), []
         for path in paths:
             view = self.nodes[path]
             if not view.zone:
@@ -238,6 +243,7 @@ class Board:
                 rows = changed_rows(before, view.shape) if path in kept else None
                 if rows is not None:
                     moved.discard(path)
+                    stayed.append(path)
                     self._spoiled.rows(view, rows)
         fresh = [self.nodes[path] for path in paths if self.nodes[path].placement is None]
         if fresh:
@@ -246,7 +252,11 @@ class Board:
         for path in moved:
             self._put(self.nodes[path])
         moved |= self._shape_zones()
-        self._relay(moved | paths)
+        self._relay(moved)
+        for path in stayed:  # their sockets lie where they lay
+            for link in self.links_at(path):
+                if link not in self.links:
+                    self._relay_one(link)
 
     def _shape_one(self, view: NodeView) -> None:
         told = view.node, view.spec, view.placement, view.shown, view.outs, self.rows

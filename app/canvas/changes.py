@@ -10,6 +10,8 @@ from app.canvas.measure import MARGIN
 from app.canvas.shape import Shape
 from backend.graph.document import Node
 
+DOT = 10.0
+"""How far a socket that is joined, or is not, paints around its middle."""
 _ROWS = frozenset({"sockets", "fields", "places"})
 _ALIKE = tuple(each.name for each in fields(Shape) if each.name not in _ROWS)
 _SAID = tuple(each.name for each in fields(Node) if each.name not in ("inputs", "extra"))
@@ -32,9 +34,10 @@ def changed_rows(before: Shape, after: Shape) -> list[Box] | None:
         if old != new:
             if (old.x, old.y, old.type) != (new.x, new.y, new.type):
                 return None
-            only_dot = replace(old, joined=new.joined) == new
-            x0, x1 = (new.x - half, new.x + half) if only_dot else (left, right)
-            found.append((x0, new.y - half, x1, new.y + half))
+            if replace(old, joined=new.joined) == new:
+                found.append((new.x - DOT, new.y - DOT, new.x + DOT, new.y + DOT))
+            else:
+                found.append((left, new.y - half, right, new.y + half))
     for one, other in zip(before.fields, after.fields, strict=True):
         if one != other:
             if (one.y, one.height) != (other.y, other.height):

@@ -23,7 +23,7 @@ from app.theme.outlines import paint_socket
 from app.theme.types import category_icon, category_look, look_of
 
 NO_BRUSH, NO_PEN = Qt.BrushStyle.NoBrush, Qt.PenStyle.NoPen
-REACH = 16.0
+REACH = 13.0
 """How far a socket paints above and below its middle, at most."""
 
 

@@ -150,41 +150,35 @@ def _pieces_of(view: LinkView) -> tuple[QRect, ...]:
     found = []
     points = (view.start, *view.via, view.end)
     for start, end in pairwise(points):
+        x0, y0, x3, y3 = start.x(), start.y(), end.x(), end.y()
         reach = reach_of(start, end)
-        a, b, c, d = start, start + QPointF(reach, 0), end - QPointF(reach, 0), end
-        long = hypot(end.x() - start.x(), end.y() - start.y()) + reach
-        count = min(24, max(2, round(long / PIECE)))
-        bend = max(_length(a - b * 2 + c), _length(b - c * 2 + d))
+        x1, x2 = x0 + reach, x3 - reach
+        count = min(24, max(2, round((hypot(x3 - x0, y3 - y0) + reach) / PIECE)))
+        bend = max(hypot(x0 - 2 * x1 + x2, y3 - y0), hypot(x1 - 2 * x2 + x3, y3 - y0))
         room = STROKE + 0.75 * bend / count**2  # how far a cubic leaves a chord of it at most
-        steps = [_cubic(a, b, c, d, n / count) for n in range(count + 1)]
-        for one, other in pairwise(steps):
-            found.append(
-                whole((
-                    min(one.x(), other.x()) - room, min(one.y(), other.y()) - room,
-                    max(one.x(), other.x()) + room, max(one.y(), other.y()) + room,
-                ))
-            )  # fmt: skip
+        curve = []
+        for n in range(count + 1):
+            t = n / count
+            u = 1 - t
+            a, b, c, d = u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t
+            curve.append((a * x0 + b * x1 + c * x2 + d * x3, (a + b) * y0 + (c + d) * y3))
+        found += _along(curve, room)
     line = view.line  # as which it is painted from afar, without its reroutes
-    count = min(24, max(1, round(line.length() / PIECE)))
-    for one, other in pairwise(line.pointAt(n / count) for n in range(count + 1)):
-        found.append(
-            whole((
-                min(one.x(), other.x()) - 1, min(one.y(), other.y()) - 1,
-                max(one.x(), other.x()) + 1, max(one.y(), other.y()) + 1,
-            ))
-        )  # fmt: skip
+    x0, y0, dx, dy = line.x1(), line.y1(), line.dx(), line.dy()
+    count = min(24, max(1, round(hypot(dx, dy) / PIECE)))
+    steps = [n / count for n in range(count + 1)]
+    found += _along([(x0 + t * dx, y0 + t * dy) for t in steps], 1)
     for at in view.via:
         found.append(whole((at.x() - POINT, at.y() - POINT, at.x() + POINT, at.y() + POINT)))
     return tuple(found)
 
 
-def _cubic(a: QPointF, b: QPointF, c: QPointF, d: QPointF, t: float) -> QPointF:
-    u = 1 - t
-    return a * (u * u * u) + b * (3 * u * u * t) + c * (3 * u * t * t) + d * (t * t * t)
-
-
-def _length(vector: QPointF) -> float:
-    return hypot(vector.x(), vector.y())
+def _along(points: list[tuple[float, float]], room: float) -> list[QRect]:
+    """Rectangles around the steps of a way."""
+    return [
+        whole((min(x0, x1) - room, min(y0, y1) - room, max(x0, x1) + room, max(y0, y1) + room))
+        for (x0, y0), (x1, y1) in pairwise(points)
+    ]
 
 
 def _distance(at: QPointF, begin: QPointF, end: QPointF) -> float:

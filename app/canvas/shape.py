@@ -6,7 +6,7 @@ A shape is made anew when its node, its spec or what it shows changes, never whi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from app.canvas.measure import (
@@ -175,7 +175,11 @@ def shape_of(
 
 
 def _at(socket: Socket, y: float) -> Socket:
-    return replace(socket, y=y)
+    """Another place for a socket; by hand, since ``replace`` takes five times as long."""
+    return Socket(
+        socket.side, socket.name, socket.key, socket.type, socket.x, y, socket.text, socket.many,
+        socket.needed, socket.joined, socket.free, socket.param, socket.fact,
+    )  # fmt: skip
 
 
 def _collapsed(

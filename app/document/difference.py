@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import compress
-from operator import eq, is_not
+from operator import is_not
 from typing import TypeVar
 
 Key = TypeVar("Key")
@@ -13,7 +13,7 @@ Value = TypeVar("Value")
 
 def same_keys(before: Mapping[Key, object], after: Mapping[Key, object]) -> bool:
     """Whether two mappings have the same keys in the same order."""
-    return len(before) == len(after) and all(map(eq, before, after))
+    return len(before) == len(after) and list(before) == list(after)
 
 
 def changed_keys(before: Mapping[Key, Value], after: Mapping[Key, Value]) -> list[Key]:

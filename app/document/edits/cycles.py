@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from app.document.difference import changed_keys
+from app.document.difference import changed_keys, same_keys
 from app.document.level import GIVEN, TAKEN, body_at, name_of, parent_of
 from backend.graph.document import BOUNDARY, Graph, Input, Node, Ref
 
@@ -21,7 +21,7 @@ class Reads:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Node, tuple[str, ...]]] = {}
-        self._order: dict[str, int] = {}
+        self._order: dict[str, float] = {}
         self._seen: Mapping[str, Node] = {}
         """The nodes of which ``_order`` is an order: each stands after all that it reads."""
 
@@ -43,38 +43,80 @@ class Reads:
         return source in order and target in order and order[source] < order[target]
 
     def _sort(self, graph: Graph) -> None:
-        """Keep the order where what changed agrees with it; else find one (Kahn's algorithm)."""
-        nodes, seen, order = graph.nodes, self._seen, self._order
+        """Keep the order: put right what changed against it, or where that fails begin anew."""
+        nodes, seen = graph.nodes, self._seen
         if nodes is seen:
             return
         changed = changed_keys(seen, nodes)
         self._seen = nodes
-        if all(self._agrees(graph, name) for name in changed):
-            return
+        if self._order and not same_keys(seen, nodes):
+            changed = self._come_and_gone(graph, changed)
+        whole = len(self._order) == len(nodes)  # else some stood in a circle, or behind one
+        if not whole or not all(self._put_right(graph, name) for name in changed):
+            self._sort_all(graph)
+
+    def _come_and_gone(self, graph: Graph, changed: list[str]) -> list[str]:
+        """Put new nodes last and forget the others; what is to be looked at: those who read new
+        ones too."""
+        nodes, order = graph.nodes, self._order
+        for name in order.keys() - nodes.keys():
+            del order[name]
+        fresh = [name for name in changed if name not in order]
+        last = max(order.values(), default=0.0)
+        order.update((name, last + n) for n, name in enumerate(fresh, 1))
+        met = set(fresh)
+        near = [name for name in nodes if not met.isdisjoint(self.of(graph, name))]
+        return [*changed, *near]
+
+    def _put_right(self, graph: Graph, name: str) -> bool:
+        """Move what a node reads before it; false where it cannot be told how."""
+        order, nodes = self._order, graph.nodes
+        for source in self.of(graph, name):
+            if source in nodes and (source not in order or name not in order):
+                return False
+            if source in nodes and order[source] >= order[name]:
+                before = self._behind(graph, source, order[name])
+                if name in before or not self._make_room(before, order[name]):
+                    return False
+        return True
+
+    def _behind(self, graph: Graph, name: str, place: float) -> list[str]:
+        """A node and what it needs, as far as that stands at ``place`` or later, in order."""
+        found, todo = {name}, [name]
+        while todo:
+            for source in self.of(graph, todo.pop()):
+                if source not in found and self._order.get(source, -1.0) >= place:
+                    found.add(source)
+                    todo.append(source)
+        return sorted(found, key=self._order.__getitem__)
+
+    def _make_room(self, names: list[str], place: float) -> bool:
+        """Put nodes close before a place; false where there is no room between two numbers."""
+        low = max((at for at in self._order.values() if at < place), default=place - 1)
+        step = (place - low) / (len(names) + 1)
+        if low + step <= low or place - step >= place:
+            return False
+        self._order.update((name, low + step * n) for n, name in enumerate(names, 1))
+        return step > 1e-9
+
+    def _sort_all(self, graph: Graph) -> None:
+        """Find an order (Kahn's algorithm); what stands in a circle, or behind one, has none."""
+        nodes, order = graph.nodes, self._order
         waits = {name: [s for s in self.of(graph, name) if s in nodes] for name in nodes}
-        left = {name: len(set(sources)) for name, sources in waits.items()}
+        left = {name: len(sources) for name, sources in waits.items()}
         users: dict[str, list[str]] = {}
         for name, sources in waits.items():
-            for source in set(sources):
+            for source in sources:
                 users.setdefault(source, []).append(name)
         ready = [name for name, count in left.items() if not count]
         order.clear()
         while ready:
             name = ready.pop()
-            order[name] = len(order)
+            order[name] = float(len(order))
             for user in users.get(name, ()):
                 left[user] -= 1
                 if not left[user]:
                     ready.append(user)
-
-    def _agrees(self, graph: Graph, name: str) -> bool:
-        order, here = self._order, self._order.get(name)
-        if here is None:
-            return False
-        return all(
-            source not in graph.nodes or order.get(source, here) < here
-            for source in self.of(graph, name)
-        )
 
     def upstream(self, graph: Graph, name: str) -> set[str]:
         """A node of ``graph`` and all those that it needs, however far."""

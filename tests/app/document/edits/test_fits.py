@@ -188,3 +188,33 @@ def test_a_circle_is_found_at_once_in_two_thousand_nodes(specs, spec_of) -> None
     pull = Pull(workflow, "", "n1000", "image", True, spec_of, known)
     fitting = sum(pull.fits(link.target, link.input) for link in links(workflow.graph))
     assert fitting == 999
+
+
+@given(st.data())
+def test_the_order_that_is_kept_never_tells_a_falsehood(data) -> None:
+    """Nodes come, go and are linked anew; what is said to stand before never needs what follows."""
+    names, known = "abcdefgh", Reads()
+    nodes = {name: Node("make_list") for name in names[:4]}
+    for _ in range(data.draw(st.integers(1, 12))):
+        name = data.draw(st.sampled_from(names))
+        if name in nodes and data.draw(st.integers(0, 4)) == 0:
+            del nodes[name]  # those that read it do so still, as a file may say
+        else:
+            read = data.draw(st.lists(st.sampled_from(names), max_size=3, unique=True))
+            refs = tuple(Ref(source, "list") for source in read)
+            nodes = {**nodes, name: Node("make_list", inputs=MappingProxyType({"items": refs}))}
+        graph = Graph(MappingProxyType(dict(nodes)))
+        circle = any(name in known.of(graph, name) for name in nodes)
+        for first in nodes:
+            needed = Reads().upstream(graph, first) - {first}
+            circle = circle or any(first in Reads().upstream(graph, each) for each in needed)
+            for other in nodes:
+                if known.is_before(graph, first, other):
+                    assert other not in needed
+        if not circle:
+            assert all(
+                known.is_before(graph, source, name)
+                for name in nodes
+                for source in known.of(graph, name)
+                if source in nodes and source != name
+            )
