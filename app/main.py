@@ -21,8 +21,11 @@ FIRST = Path(__file__).resolve().parents[1] / "workflows" / "text-to-image.weft.
 
 def main(arguments: Sequence[str] = ()) -> int:
     """Open the window with these files, or with what was left, and run until it is closed."""
+    from app.garbage import Garbage
+
     application = make_application()
     window = make_window([Path(name) for name in arguments])
+    Garbage(window.services.documents, window)
     window.show()
     QTimer.singleShot(0, window.services.room.start)
     return application.exec()
