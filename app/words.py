@@ -14,3 +14,8 @@ def tr(text: str, **figures: object) -> str:
     for name, figure in figures.items():
         said = said.replace("{" + name + "}", str(figure))
     return said
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """How many there are: ``counted(1, "{n} node", "{n} nodes")`` is ``1 node``."""
+    return tr(one if count == 1 else many, n=count)

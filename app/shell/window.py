@@ -40,7 +40,7 @@ from app.shell.status_lines import StatusLines
 from app.shell.tab_way import go
 from app.shell.window_commands import declare
 from app.widgets.toast import Toasts
-from app.words import tr
+from app.words import counted, tr
 from backend.graph.format import FormatError
 
 TOOLS = ("tool.select", "tool.lasso", "tool.cut", "view.find", "", "frame.add", "note.add",
@@ -202,7 +202,13 @@ class Window(QMainWindow):
             if document.session.path is None:
                 saved = tr("not saved yet")
             self.documents_bar.words.setText(
-                tr("{n} nodes · {m} links · {saved}", n=nodes, m=links, saved=saved)
+                " · ".join(
+                    (
+                        counted(nodes, "{n} node", "{n} nodes"),
+                        counted(links, "{n} link", "{n} links"),
+                        saved,
+                    )
+                )
             )
 
     def _on_changed_outside(self, document: OpenDocument) -> None:

@@ -16,6 +16,7 @@ from backend.cli.flow import Flow, open_flow
 from backend.cli.params import Specs, inner_graphs, set_params
 from backend.cli.streams import Output, put, tell
 from backend.graph.document import Workflow
+from backend.settings.declared import DEVICE
 
 if TYPE_CHECKING:
     from backend.engine.cancel import Cancel
@@ -227,7 +228,7 @@ def choose_device(wanted: str, workflow: Workflow, specs: Specs) -> str:
     Raises:
         Stop: it is no device, or not one of this machine.
     """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", wanted):
+    if not re.fullmatch(DEVICE, wanted):
         raise wrong_usage(f"--device {wanted}: write auto, cpu, cuda or cuda:N.")
     if wanted == "cpu" or (wanted == "auto" and not needs_device(workflow, specs)):
         return "cpu"

@@ -9,6 +9,10 @@ Kind: TypeAlias = Literal["text", "number", "integer", "yes", "size", "texts"]
 """``size`` is a number of bytes, written as ``20GiB``; ``yes`` is true or false."""
 
 
+DEVICE = r"auto|cpu|cuda(:[0-9]{1,3})?"
+"""How a device is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """One setting; ``low`` and ``high`` bound numbers and sizes. A text with ``choices`` is one of
@@ -21,6 +25,9 @@ class Declaration:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    form: str = ""
+    """The pattern that a text has to match as a whole; ``told`` says it in words."""
+    told: str = ""
 
     @property
     def variable(self) -> str:
@@ -30,9 +37,10 @@ class Declaration:
 
 def _setting(
     kind: Kind, default: Any, text: str, low: float | None = None, high: float | None = None,
-    choices: tuple[str, ...] = (),
+    choices: tuple[str, ...] = (), form: str = "", told: str = "",
 ) -> Any:  # fmt: skip
-    known = {"kind": kind, "text": text, "low": low, "high": high, "choices": choices}
+    known = {"kind": kind, "text": text, "low": low, "high": high, "choices": choices,
+             "form": form, "told": told}  # fmt: skip
     return field(default=default, metadata=known)
 
 
@@ -68,7 +76,10 @@ class Cache:
 class Run:
     """How graphs are computed."""
 
-    device: str = _setting("text", "auto", "auto, cpu or cuda:N.")
+    device: str = _setting(
+        "text", "auto", "auto, cpu or cuda:N.",
+        form=DEVICE, told="write auto, cpu, cuda or cuda:N",
+    )  # fmt: skip
     threads: int = _setting("integer", 0, "Threads of torch on the CPU; 0 takes all.", 0, 4096)
     isolated: bool = _setting("yes", False, "Whether `weft run` uses a process of its own.")
 

@@ -92,6 +92,9 @@ def load(
         try:
             values[key] = read_value(one, found[0])
         except ValueError as error:
+            if key in flags:
+                option = key.rpartition(".")[2]
+                raise SettingError(f"--{option} {found[0]}: {error}.") from None
             raise SettingError(f"{key} in {found[1]}: {error}, not {found[0]!r}.") from None
         origins[key] = found[1]
     return Loaded(_settings(values), MappingProxyType(origins), path, tuple(written))

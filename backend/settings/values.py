@@ -55,6 +55,8 @@ def read_value(declaration: Declaration, given: Any) -> Any:
         *others, last = declaration.choices or (given,)
         if given not in (*others, last):
             raise ValueError(f"write {', '.join(others)} or {last}")
+        if declaration.form and not re.fullmatch(declaration.form, given):
+            raise ValueError(declaration.told)
         return given
     if kind == "texts":
         row = given.split(_separator()) if isinstance(given, str) else given

@@ -29,7 +29,7 @@ from app.theme.theme import Theme
 from app.widgets.context import EditorContext
 from app.widgets.empty import Empty
 from app.widgets.text import TextEditor, WordsEditor
-from app.words import tr
+from app.words import counted, tr
 from backend.graph.document import ModelNeed, Workflow
 from backend.graph.spec import Param
 
@@ -144,7 +144,11 @@ class DocumentPage(QWidget):
             part.setVisible(not level)
         self.about.show_value(workflow.about)
         nodes, joined = sum(1 for _ in walk(graph)), sum(1 for _ in links(graph))
-        self.figures.setText(tr("{n} nodes, {m} links", n=nodes, m=joined))
+        self.figures.setText(
+            counted(nodes, "{n} node", "{n} nodes")
+            + ", "
+            + counted(joined, "{n} link", "{n} links")
+        )
         shown = exposed_in(workflow, level)
         self._shown_title.setText(tr("Shown on the subgraph's node") if level
                                   else tr("Shown in the form"))  # fmt: skip

@@ -138,6 +138,17 @@ def test_a_choice_is_one_of_those_there_are():
         read_value(theme, "mauve")
 
 
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1"])
+def test_a_device_is_written_as_it_is_named(device):
+    assert read_value(declarations()["run.device"], device) == device
+
+
+@pytest.mark.parametrize("device", ["3", "gpu", "cuda:", "cuda:1 ", "cuda:1x", "cpu:0", ""])
+def test_what_is_no_device_is_said_before_a_run(device):
+    with pytest.raises(ValueError, match="^write auto, cpu, cuda or cuda:N$"):
+        read_value(declarations()["run.device"], device)
+
+
 @given(st.data())
 def test_a_shown_value_is_read_back(data):
     one = data.draw(st.sampled_from(list(declarations().values())))
@@ -149,6 +160,8 @@ def test_a_shown_value_is_read_back(data):
         "size": st.integers(int(one.low or 0), int(one.high or 2**60)),
         "texts": st.lists(st.text("abc /", min_size=1)).map(tuple),
     }
+    if one.form:
+        kinds["text"] = st.from_regex(one.form, fullmatch=True)
     value = data.draw(st.sampled_from(one.choices) if one.choices else kinds[one.kind])
     assert read_value(one, show_value(one, value)) == value
 
