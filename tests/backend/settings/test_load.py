@@ -145,7 +145,7 @@ def test_a_device_is_written_as_it_is_named(device):
 
 @pytest.mark.parametrize("device", ["3", "gpu", "cuda:", "cuda:1 ", "cuda:1x", "cpu:0", ""])
 def test_what_is_no_device_is_said_before_a_run(device):
-    with pytest.raises(ValueError, match="^write auto, cpu, cuda or cuda:N$"):
+    with pytest.raises(ValueError, match=r"^write auto, cpu, cuda or cuda:N$"):
         read_value(declarations()["run.device"], device)
 
 
