@@ -18,7 +18,7 @@ from app.canvas.text import wrap
 from app.canvas.unplaced import settle_unplaced
 from app.canvas.wiring import Wiring, all_places
 from app.canvas.zones import Edge, zone_shape
-from app.document.difference import changed_keys, same_keys
+from app.document.difference import changed_keys, copied, same_keys
 from app.document.edits.kinds import output_type
 from app.document.edits.place import move_to
 from app.document.level import (
@@ -114,7 +114,7 @@ class Board:
     def _walked(self, graph: Graph) -> tuple[dict[str, Node], list[str]]:
         """All nodes of the level by their paths, and which of them are new or others."""
         if not self.level and self._graph is not None and not self.zones:
-            found = dict(graph.nodes)
+            found = copied(graph.nodes)
             fresh = changed_keys(self._found, found)
             if all(found[path].body is None for path in fresh):  # no zones: no more to walk
                 return found, fresh

@@ -11,6 +11,14 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
+def copied(table: Mapping[Key, Value]) -> dict[Key, Value]:
+    """A mapping as a dictionary of one's own. The copy that a read-only view makes itself is
+    many times quicker than going through it by its keys."""
+    copy = getattr(table, "copy", None)
+    made = copy() if copy is not None else None
+    return made if isinstance(made, dict) else dict(table)
+
+
 def same_keys(before: Mapping[Key, object], after: Mapping[Key, object]) -> bool:
     """Whether two mappings have the same keys in the same order."""
     return len(before) == len(after) and list(before) == list(after)

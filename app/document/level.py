@@ -12,6 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from app.document.difference import copied
 from backend.graph.document import BOUNDARY, Graph, Input, Layout, Node, Ref, Workflow
 from backend.graph.links import ZONE_NAMES
 
@@ -183,7 +184,7 @@ def put_node(graph: Graph, path: str, node: Node | None) -> Graph:
         if zone.body is None:
             raise KeyError(path)
         node = replace(zone, body=put_node(zone.body, rest, node))
-    nodes = dict(graph.nodes)
+    nodes = copied(graph.nodes)
     if node is None:
         del nodes[name]
     else:
