@@ -112,16 +112,19 @@ def test_a_screen_reader_hears_the_value(template):
     assert told.text(QAccessible.Text.Value) == "30"
 
 
-def walk(desktop, start: QWidget, canvas: QWidget) -> set[int]:
-    """What Tab comes by from a widget on, until it comes round or to the graph."""
+def walk(desktop, start: QWidget, canvas: QWidget) -> dict[int, QWidget]:
+    """What Tab comes by from a widget on, until it comes round or to the graph.
+
+    The widgets are held, since the numbers by which they are known are given anew otherwise.
+    """
     start.setFocus(Qt.FocusReason.TabFocusReason)
     QApplication.processEvents()
-    seen: set[int] = set()
+    seen: dict[int, QWidget] = {}
     for _ in range(400):
         held = QApplication.focusWidget()
         if held is None or held is canvas or id(held) in seen:
             break
-        seen.add(id(held))
+        seen[id(held)] = held
         QTest.keyClick(held, Key.Key_Tab)
         QApplication.processEvents()
     else:
