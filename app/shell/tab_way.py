@@ -35,18 +35,43 @@ def go(parts: Sequence[QWidget], on: bool) -> bool:
 
 
 def _in_order(part: QWidget) -> Iterator[QWidget]:
-    if not part.isVisible():
-        return
-    found = [each for each in (part, *part.findChildren(QWidget)) if _is_stop(each)]
-    spots = {id(each): each.mapTo(part.window(), QPoint(0, each.height() // 2)) for each in found}
-    found.sort(key=lambda each: spots[id(each)].y())
-    line: list[QWidget] = []
-    for each in found:
-        if line and spots[id(each)].y() - spots[id(line[0])].y() > _LINE:
-            yield from sorted(line, key=lambda one: spots[id(one)].x())
+    """The stops of a part as they are read. What scrolls is gone through as a whole, where it lies:
+    how far it was scrolled changes nothing."""
+    units = [(_spot(each, part), each) for each in _units(part)] if part.isVisible() else []
+    units.sort(key=lambda unit: unit[0].y())
+    line: list[tuple[QPoint, QWidget]] = []
+    for unit in units:
+        if line and unit[0].y() - line[0][0].y() > _LINE:
+            yield from _along(line)
             line = []
-        line.append(each)
-    yield from sorted(line, key=lambda one: spots[id(one)].x())
+        line.append(unit)
+    yield from _along(line)
+
+
+def _along(line: list[tuple[QPoint, QWidget]]) -> Iterator[QWidget]:
+    for _, unit in sorted(line, key=lambda each: each[0].x()):
+        if _is_stop(unit):
+            yield unit
+        inside = unit.widget() if isinstance(unit, QScrollArea) else None
+        if inside is not None:
+            yield from _in_order(inside)
+
+
+def _units(part: QWidget) -> Iterator[QWidget]:
+    """The stops of a part outside all that scrolls, and what scrolls itself."""
+    if isinstance(part, QScrollArea):
+        yield part
+        return
+    if _is_stop(part):
+        yield part
+    for child in part.children():
+        if isinstance(child, QWidget) and not child.isWindow():
+            yield from _units(child)
+
+
+def _spot(unit: QWidget, part: QWidget) -> QPoint:
+    """Where a unit is read: what scrolls at its top, all else in its middle."""
+    return unit.mapTo(part, QPoint(0, 0 if isinstance(unit, QScrollArea) else unit.height() // 2))
 
 
 def _is_stop(widget: QWidget) -> bool:

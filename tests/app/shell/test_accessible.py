@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 
 from app.main import FIRST
+from app.shell.tab_way import stops
 from app.widgets.spoken import speak
 from tests.app.shell.desktop import SHIFT
 
@@ -130,6 +132,21 @@ def walk(desktop, start: QWidget, canvas: QWidget) -> dict[int, QWidget]:
     else:
         pytest.fail("Tab never comes round")
     return seen
+
+
+def test_tab_goes_as_a_page_is_read_however_far_it_is_scrolled(template):
+    pane = template.window.node_pane
+    pane.show_tab("Inspector")
+    QApplication.processEvents()
+    (area,) = (each for each in pane.findChildren(QScrollArea) if each.isVisible())
+    order = stops([pane])
+    area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+    assert area.verticalScrollBar().value() > pane.bar.height()
+    assert stops([pane]) == order
+    assert order[0] is pane.bar
+    rows = [each for each in order if area.isAncestorOf(each)]
+    heights = [each.mapTo(area.widget(), QPoint(0, each.height() // 2)).y() for each in rows]
+    assert all(low <= high + 12 for low, high in pairwise(heights))
 
 
 @pytest.mark.parametrize(("pane", "title"), TABS, ids=[title for _, title in TABS])
