@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -87,7 +88,7 @@ class Errands(QObject):
         except Exception as error:
             reply = self._failure(error, failed)
         else:
-            reply = lambda: then(found)  # noqa: E731
+            reply = partial(then, found)
         if not self._closed:
             self._over.emit((1, reply))
 

@@ -49,8 +49,7 @@ class Awake:
     def release(self) -> None:
         """The machine may sleep again."""
         self._held = False
-        if sys.platform == "win32":
-            _windows(_CONTINUOUS)
+        _windows(_CONTINUOUS)
         process, self._process = self._process, None
         if process is not None and process.stdin is not None:
             with contextlib.suppress(OSError):
@@ -71,6 +70,8 @@ def command_for(platform: str, pid: int, why: str) -> tuple[str, ...]:
 
 
 def _windows(state: int) -> None:
-    import ctypes
+    """Tell Windows; elsewhere do nothing."""
+    if sys.platform == "win32":
+        import ctypes
 
-    ctypes.windll.kernel32.SetThreadExecutionState(state)  # type: ignore[attr-defined,unused-ignore]
+        ctypes.windll.kernel32.SetThreadExecutionState(state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +127,7 @@ class Worker:
         assert stop is not None
         try:
             with Queue(self._path) as queue:
-                made: Callable[[], Any] = lambda: _Kept(self)  # noqa: E731
+                made: Callable[[], Any] = partial(_Kept, self)
                 self._runner = Runner(queue, made, self, attempts=self._attempts)
                 self._runner.work(stop, wait=True)
         except QueueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QColor,
     QImage,
@@ -14,6 +14,8 @@ from PySide6.QtGui import (
     QPolygonF,
     QRadialGradient,
 )
+
+from app.shell.pictures import encoded
 
 if TYPE_CHECKING:
     from backend.values import Image
@@ -57,11 +59,7 @@ def picture(noise: float = 0.0) -> QImage:
 
 def jpeg(noise: float = 0.0) -> bytes:
     """The picture as a host sends previews."""
-    data = QByteArray()
-    buffer = QBuffer(data)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    picture(noise).save(buffer, "JPEG", 90)  # type: ignore[call-overload]
-    return bytes(data.data())
+    return encoded(picture(noise), "JPEG", 90)
 
 
 def value() -> Image:

@@ -26,6 +26,7 @@ from backend.graph.document import (
     Frame,
     Graph,
     Layout,
+    Mode,
     Node,
     Note,
     Placement,
@@ -134,14 +135,15 @@ def _title(painter: QPainter, x: float, y: float, text: str, colours: Colours) -
 
 def _states(painter: QPainter, colours: Colours, ratio: float) -> None:
     _title(painter, 32, 32, "Node states", colours)
+    modes: dict[str, Mode] = {"muted": "mute", "bypassed": "bypass"}
     nodes: dict[str, Node] = {"source": Node("upscale", 1)}
     places = {"source": Placement(-600, 0)}
     for number, name in enumerate(_RUNS):
-        mode = {"muted": "mute", "bypassed": "bypass"}.get(name, "on")
+        mode = modes.get(name, "on")
         kind = "grain_tools" if name == "missing" else "upscale"
         inputs = {} if name == "idle" else {"image": Ref("source", "image")}
         title = "Upscale" if name == "missing" else ""
-        nodes[name] = Node(kind, 1, inputs=inputs, mode=mode, title=title)  # type: ignore[arg-type]
+        nodes[name] = Node(kind, 1, inputs=inputs, mode=mode, title=title)
         x, y = 36.0 + 232 * (number % 6), 32.0 + 216 * (number // 6)
         places[name] = Placement(x, y, width=192, collapsed=name == "collapsed")
         nodes[f"after {name}"] = Node("upscale", 1, inputs={"image": Ref(name, "image")})

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.canvas.camera import Camera
 from app.canvas.canvas import Canvas
-from app.canvas.shape import Place
+from app.canvas.shape import Place, Side
 from app.open_document import OpenDocument
 from app.panels.settings.desk import SettingsDesk
 from app.screenshots.room import StillRoom, still_room
@@ -29,30 +29,16 @@ PATIENCE = 20.0
 """Seconds that the checks may take."""
 
 
-class Stage:
-    """One window. ``take`` keeps a picture of it."""
+class Held:
+    """A window with a still engine room, by what is looked at in it."""
 
-    def __init__(self, out: Path, suffix: str) -> None:
-        self.out, self.suffix = out, suffix
-        self.theme = Theme()
-        desk = SettingsDesk()
-        desk.put("studio.still", True)
-        self.services = Services(desk, self.theme, still_room)
-        application = QApplication.instance()
-        assert isinstance(application, QApplication)
-        apply(application, self.theme.colours, self.services.places.icons)
-        self.window = Window(self.services)
-        self.window.read_settings()
-        self.new()
-        self.window.resize(*SIZE)
-        self.window.show()
-        self.spin(lambda: self.services.book.known)
-        self.room.start()
+    def __init__(self, window: Window) -> None:
+        self.window = window
 
     @property
     def room(self) -> StillRoom:
         """The engine room."""
-        room = self.services.room
+        room = self.window.services.room
         assert isinstance(room, StillRoom)
         return room
 
@@ -69,6 +55,35 @@ class Stage:
         document = self.window.document
         assert document is not None
         return document
+
+    def close(self) -> None:
+        """End what the window has started."""
+        for close in self.window.closing:
+            close()
+        self.window.services.close()
+        self.window.hide()
+        self.window.deleteLater()
+
+
+class Stage(Held):
+    """One window. ``take`` keeps a picture of it."""
+
+    def __init__(self, out: Path, suffix: str) -> None:
+        self.out, self.suffix = out, suffix
+        self.theme = Theme()
+        desk = SettingsDesk()
+        desk.put("studio.still", True)
+        self.services = Services(desk, self.theme, still_room)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        apply(application, self.theme.colours, self.services.places.icons)
+        super().__init__(Window(self.services))
+        self.window.read_settings()
+        self.new()
+        self.window.resize(*SIZE)
+        self.window.show()
+        self.spin(lambda: self.services.book.known)
+        self.room.start()
 
     def spin(self, until: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Let the window work until something is true."""
@@ -122,9 +137,9 @@ class Stage:
         """A place of the canvas in its widget."""
         return self.canvas.camera.to_screen(place).toPoint()
 
-    def socket(self, path: str, side: str, name: str) -> QPoint:
+    def socket(self, path: str, side: Side, name: str) -> QPoint:
         """Where a socket is painted."""
-        found = self.canvas.place_of(Place(path, side, name))  # type: ignore[arg-type]
+        found = self.canvas.place_of(Place(path, side, name))
         assert found is not None
         return self.at(found)
 
@@ -163,10 +178,3 @@ class Stage:
         path = self.out / f"{name}-{'dark' if dark else 'light'}{self.suffix}.png"
         if not image.save(str(path)):
             raise OSError(f"{path} cannot be written.")
-
-    def close(self) -> None:
-        """End what the window has started."""
-        for close in self.window.closing:
-            close()
-        self.services.close()
-        self.window.deleteLater()

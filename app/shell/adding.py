@@ -343,13 +343,10 @@ class Adding(QObject):
     def _kept_picture(self) -> Path:
         """The picture of the clipboard as a file, named by what is in it."""
         import blake3
-        from PySide6.QtCore import QBuffer, QByteArray, QIODevice
 
-        data = QByteArray()
-        buffer = QBuffer(data)
-        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-        QGuiApplication.clipboard().image().save(buffer, "PNG")  # type: ignore[call-overload]
-        content = bytes(data.data())
+        from app.shell.pictures import encoded
+
+        content = encoded(QGuiApplication.clipboard().image(), "PNG")
         folder = self._window.services.places.data / "pasted"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{blake3.blake3(content).hexdigest()[:16]}.png"

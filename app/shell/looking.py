@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QWidget
 
 from app.run.looks import Looked
 from app.run.state import JobView
@@ -16,6 +16,7 @@ from app.specs.places import step_prefix
 from app.words import tr
 
 if TYPE_CHECKING:
+    from app.canvas.parts import NodeView
     from app.open_document import OpenDocument
     from app.shell.desk import Desk
     from app.shell.window import Window
@@ -48,6 +49,7 @@ class Looking:
         """What was looked at in the documents that are not seen now, by their ids."""
         self._due: set[str] = set()
         """Documents that have run since they were seen."""
+        self._tab = window.view_pane.add(tr("Viewer"), self._panel)
         self._beside_form: ViewerPanel | None = None
         self._rest = QTimer(window, singleShot=True, interval=_REST)
         self._rest.timeout.connect(self._show_stale)
@@ -57,17 +59,12 @@ class Looking:
         window.services.room.job_ended.connect(self._ended)
         window.services.room.preview.connect(self._previewed)
 
-    def make(self) -> QWidget:
-        """The viewer of the window."""
-        return self._panel()
-
-    def beside_form(self) -> QWidget:
+    def beside_form(self) -> ViewerPanel:
         """Another viewer, which stands beside the form and shows the same."""
         if self._beside_form is None:
             self._beside_form = self._panel()
-            viewer = self._window.view_pane.made(tr("Viewer"))
-            if viewer is not None:
-                self._beside_form.look_at(viewer.subject)  # type: ignore[attr-defined]
+            if self._tab.made is not None:
+                self._beside_form.look_at(self._tab.made.subject)
         return self._beside_form
 
     def _panel(self) -> ViewerPanel:
@@ -123,11 +120,7 @@ class Looking:
         self.look_at(path, output, asked=False)
 
     def _viewers(self) -> list[ViewerPanel]:
-        from app.viewer.panel import ViewerPanel
-
-        panel = self._window.view_pane.show_tab(tr("Viewer"))
-        assert isinstance(panel, ViewerPanel)
-        return [panel, *([self._beside_form] if self._beside_form is not None else ())]
+        return [self._tab.show(), *([self._beside_form] if self._beside_form is not None else ())]
 
     def _seen(self, seen: Looked, at: Place, title: str, asked: bool) -> None:
         from app.viewer.subject import Subject
@@ -161,10 +154,9 @@ class Looking:
 
     def _show_stale(self) -> None:
         stale = self._is_stale(self._at)
-        made = self._window.view_pane.made(tr("Viewer"))
-        for panel in (made, self._beside_form):
+        for panel in (self._tab.made, self._beside_form):
             if panel is not None:
-                panel.set_stale(stale)  # type: ignore[attr-defined]
+                panel.set_stale(stale)
 
     # -- one for each document --------------------------------------------------------------------
 
@@ -219,8 +211,7 @@ class Looking:
             self._due.add(job.document)
 
     def _made(self) -> ViewerPanel | None:
-        found = self._window.view_pane.made(tr("Viewer"))
-        return found if found is not None else self._beside_form  # type: ignore[return-value]
+        return self._tab.made if self._tab.made is not None else self._beside_form
 
     def _closed(self, document: OpenDocument) -> None:
         self._held.pop(document.id, None)
@@ -266,10 +257,10 @@ class Looking:
         self._window.adding.drop_file(path)
 
 
-def last_picture(nodes: object) -> tuple[str, str] | None:
+def last_picture(nodes: Iterable[NodeView]) -> tuple[str, str] | None:
     """The node furthest along that gives a picture and has run, with that output."""
     found = None
-    for view in nodes:  # type: ignore[attr-defined]
+    for view in nodes:
         outputs = view.spec.outputs if view.spec is not None else ()
         name = next((o.name for o in outputs if o.type in ("Image", "Mask")), "")
         ran = view.run.status in ("done", "cached", "degraded")

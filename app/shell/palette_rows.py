@@ -16,6 +16,7 @@ from app.theme.icons import icon
 from app.theme.outlines import paint_socket
 from app.theme.theme import Theme
 from app.theme.types import category_icon, category_look, look_of
+from app.widgets.card import Index
 from app.widgets.write import caps_width, write, write_caps
 from backend.graph.spec import NodeSpec
 
@@ -73,12 +74,12 @@ class PaletteRows(QStyledItemDelegate):
         tall = self._theme.measures.tall
         return tall(ROW) + (tall(HEADING) if heading else 0)
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: object) -> QSize:
-        row: Row = index.data(Qt.ItemDataRole.UserRole)  # type: ignore[attr-defined]
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        row: Row = index.data(Qt.ItemDataRole.UserRole)
         return QSize(WIDTH - 8, self.height(bool(row.heading)))
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: object) -> None:
-        row: Row = index.data(Qt.ItemDataRole.UserRole)  # type: ignore[attr-defined]
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row: Row = index.data(Qt.ItemDataRole.UserRole)
         offer = self._offer(row.key)
         if offer is None:
             return

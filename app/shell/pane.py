@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -18,7 +19,33 @@ from PySide6.QtWidgets import (
 
 from app.theme.fonts import Role, write_in
 
-Make = Callable[[], QWidget]
+Panel = TypeVar("Panel", bound=QWidget)
+Panel_co = TypeVar("Panel_co", bound=QWidget, covariant=True)
+
+
+class Tab(Generic[Panel_co]):
+    """A tab of a pane: its panel, of a known type although its module may not be loaded yet."""
+
+    def __init__(self, pane: Pane, title: str, make: Callable[[], Panel_co]) -> None:
+        self._pane, self._title, self._make = pane, title, make
+        self._made: Panel_co | None = None
+
+    @property
+    def made(self) -> Panel_co | None:
+        """The panel, if it was ever needed."""
+        return self._made
+
+    def panel(self) -> Panel_co:
+        """The panel, made if need be."""
+        if self._made is None:
+            self._made = self._make()
+            self._pane.stack.addWidget(self._made)
+        return self._made
+
+    def show(self) -> Panel_co:
+        """Turn to the tab; its panel."""
+        self._pane.show_tab(self._title)
+        return self.panel()
 
 
 class Pane(QWidget):
@@ -36,8 +63,7 @@ class Pane(QWidget):
         self.bar.setAccessibleName(name)
         self.stack = QStackedWidget()
         self._begun = False
-        self._makers: dict[str, Make] = {}
-        self._panels: dict[str, QWidget] = {}
+        self._tabs: dict[str, Tab[QWidget]] = {}
         self._tools = QHBoxLayout()
         self._tools.setSpacing(2)
         top = QHBoxLayout()
@@ -65,10 +91,12 @@ class Pane(QWidget):
         self._begun = True
         self._turn(self.bar.currentIndex())
 
-    def add(self, title: str, make: Make) -> None:
-        """One more tab; ``make`` gives its panel when it is first shown."""
-        self._makers[title] = make
+    def add(self, title: str, make: Callable[[], Panel]) -> Tab[Panel]:
+        """One more tab; ``make`` gives its panel when it is first needed."""
+        tab = Tab(self, title, make)
+        self._tabs[title] = tab
         self.bar.addTab(title)
+        return tab
 
     def panel(self, title: str) -> QWidget:
         """The panel of a tab, made if need be.
@@ -76,15 +104,12 @@ class Pane(QWidget):
         Raises:
             KeyError: there is no such tab.
         """
-        if title not in self._panels:
-            panel = self._makers[title]()
-            self._panels[title] = panel
-            self.stack.addWidget(panel)
-        return self._panels[title]
+        return self._tabs[title].panel()
 
     def made(self, title: str) -> QWidget | None:
-        """The panel of a tab, if it was ever shown."""
-        return self._panels.get(title)
+        """The panel of a tab, if it was ever needed."""
+        tab = self._tabs.get(title)
+        return tab.made if tab is not None else None
 
     def show_tab(self, title: str) -> QWidget:
         """Turn to a tab; its panel.
@@ -94,19 +119,19 @@ class Pane(QWidget):
         """
         self._begun = True
         panel = self.panel(title)
-        self.bar.setCurrentIndex(list(self._makers).index(title))
+        self.bar.setCurrentIndex(list(self._tabs).index(title))
         self._turn(self.bar.currentIndex())
         return panel
 
     @property
     def current(self) -> str:
         """The tab that is shown."""
-        titles = list(self._makers)
+        titles = list(self._tabs)
         return titles[self.bar.currentIndex()] if titles else ""
 
     def set_badge(self, title: str, text: str) -> None:
         """Put a figure behind the title of a tab, or none."""
-        index = list(self._makers).index(title)
+        index = list(self._tabs).index(title)
         self.bar.setTabText(index, f"{title}  {text}" if text else title)
         self.bar.updateGeometry()
 
@@ -118,9 +143,9 @@ class Pane(QWidget):
 
     def _turn(self, index: int) -> None:
         shown = self._begun and self.isVisibleTo(self.window())
-        if not shown or not 0 <= index < len(self._makers):
+        if not shown or not 0 <= index < len(self._tabs):
             return
-        title = list(self._makers)[index]
+        title = list(self._tabs)[index]
         panel = self.panel(title)
         self.stack.setCurrentWidget(panel)
         self._show_tools(panel)
@@ -133,8 +158,8 @@ class Pane(QWidget):
         self.note.setText(said)
         self.note.setVisible(bool(said))
 
-    def showEvent(self, event: object) -> None:
-        super().showEvent(event)  # type: ignore[arg-type]
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
         self._turn(self.bar.currentIndex())
 
     def _show_tools(self, panel: QWidget) -> None:

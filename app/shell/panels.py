@@ -21,8 +21,17 @@ from app.words import tr
 if TYPE_CHECKING:
     from app.open_document import OpenDocument
     from app.panels.form.form import Form
+    from app.panels.gallery.panel import GalleryPanel
+    from app.panels.history.panel import HistoryPanel
+    from app.panels.inspector.document_page import DocumentPage
+    from app.panels.inspector.history_page import HistoryPage
+    from app.panels.inspector.node_page import NodePage
     from app.panels.inspector.sources import Sources
+    from app.panels.log.panel import LogPanel
+    from app.panels.models.panel import ModelsPanel
     from app.panels.models.shelf import ModelShelf
+    from app.panels.packs.panel import PacksPanel
+    from app.panels.queue.panel import QueuePanel
     from app.panels.timeline.panel import TimelinePanel
     from app.run.meters import Memory
     from app.shell.window import Window
@@ -32,7 +41,8 @@ if TYPE_CHECKING:
 
 
 class Panels:
-    """Makes the panels when they are first looked at."""
+    """Puts a tab for each panel into the panes of the window; makes the panels when they are first
+    looked at."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
@@ -40,6 +50,16 @@ class Panels:
         self.looking = Looking(window)
         self.contexts = Contexts(window)
         self.problems = Problems(window)
+        self._inspector = window.node_pane.add(tr("Inspector"), self.inspector)
+        self._document_page = window.node_pane.add(tr("Document"), self.document_page)
+        self._history_page = window.node_pane.add(tr("History"), self.history_page)
+        window.said_pane.add(tr("Log"), self.log)
+        self._models = window.said_pane.add(tr("Models"), self.models)
+        window.said_pane.add(tr("Packs"), self.packs)
+        window.queue_pane.add(tr("Queue"), self.queue)
+        window.queue_pane.add(tr("Jobs"), self.jobs)
+        window.queue_pane.add(tr("Gallery"), self.gallery)
+        window.time_pane.add(tr("Run timeline"), self.timeline)
         self._form: Form | None = None
         self._soon = QTimer(window, singleShot=True, interval=0)
         self._soon.timeout.connect(self._show_document)
@@ -53,21 +73,17 @@ class Panels:
         self._services.models.changed.connect(self._tell_missing)
         self._services.models.changed.connect(self._show_models)
 
-    def put(self) -> None:
-        """Put a tab for each panel into the panes of the window."""
-        window = self._window
-        window.view_pane.add(tr("Viewer"), self.looking.make)
-        window.node_pane.add(tr("Inspector"), self.inspector)
-        window.node_pane.add(tr("Document"), self.document_page)
-        window.node_pane.add(tr("History"), self.history_page)
-        window.said_pane.add(tr("Problems"), self.problems.make)
-        window.said_pane.add(tr("Log"), self.log)
-        window.said_pane.add(tr("Models"), self.models)
-        window.said_pane.add(tr("Packs"), self.packs)
-        window.queue_pane.add(tr("Queue"), self.queue)
-        window.queue_pane.add(tr("Jobs"), self.jobs)
-        window.queue_pane.add(tr("Gallery"), self.gallery)
-        window.time_pane.add(tr("Run timeline"), self.timeline)
+    def show_document(self, document: OpenDocument | None) -> None:
+        """Have the pages of the document show another."""
+        for page in (self._inspector.made, self._document_page.made, self._history_page.made):
+            if page is not None:
+                page.show_document(document)
+        self.problems.refresh_made()
+
+    def update_inspector(self) -> None:
+        """What the inspector shows of nodes has changed."""
+        if self._inspector.made is not None:
+            self._inspector.made.update_soon()
 
     # -- inspector --------------------------------------------------------------------------------
 
@@ -93,7 +109,7 @@ class Panels:
         desk = self._window.desk_of(document)
         return desk.run_of(path) if desk is not None else None
 
-    def inspector(self) -> QWidget:
+    def inspector(self) -> NodePage:
         """The values of the selected nodes."""
         from app.panels.inspector.node_page import NodePage
 
@@ -102,7 +118,7 @@ class Panels:
         page.show_document(self._services.documents.current)
         return page
 
-    def document_page(self) -> QWidget:
+    def document_page(self) -> DocumentPage:
         """Title, words and exposed values of the document."""
         from app.panels.inspector.document_page import DocumentPage
 
@@ -111,7 +127,7 @@ class Panels:
         page.show_document(self._services.documents.current)
         return page
 
-    def history_page(self) -> QWidget:
+    def history_page(self) -> HistoryPage:
         """What was edited; click to go back."""
         from app.panels.inspector.history_page import HistoryPage
 
@@ -119,7 +135,7 @@ class Panels:
         page.show_document(self._services.documents.current)
         return page
 
-    def form(self) -> QWidget:
+    def form(self) -> Form:
         """The exposed values as a form."""
         from app.panels.form.form import Form
 
@@ -159,26 +175,22 @@ class Panels:
         show_pane(self._window, "said_pane", tr("Models"))
 
     def _show_memory(self, memory: Memory) -> None:
-        models = self._window.said_pane.made(tr("Models"))
-        if models is not None:
+        if self._models.made is not None:
             free, device = memory.total - memory.used, memory.device_total - memory.device_used
-            models.show_memory(free, device)  # type: ignore[attr-defined]
+            self._models.made.show_memory(free, device)
 
     def _show_models(self) -> None:
         """What models there are is known anew: pages that name some show it."""
-        page = self._window.node_pane.made(tr("Document"))
-        if page is not None:
-            page.models_changed()  # type: ignore[attr-defined]
-        if self._window.said_pane.made(tr("Problems")) is not None:
-            self.problems.refresh()
+        if self._document_page.made is not None:
+            self._document_page.made.models_changed()
+        self.problems.refresh_made()
 
     def _show_document(self) -> None:
         """Tell panels that are not told by themselves what the current document is like now."""
         self._tell_missing()
         document = self._services.documents.current
-        models = self._window.said_pane.made(tr("Models"))
-        if models is not None and document is not None:
-            models.show_document(document.workflow)  # type: ignore[attr-defined]
+        if self._models.made is not None and document is not None:
+            self._models.made.show_document(document.workflow)
         if self._form is not None and document is not None:
             last = self._services.room.last_job(document)
             self._form.show_job(self._services.room.job(last) if last else None)
@@ -189,12 +201,11 @@ class Panels:
             self._form.show_job(job)
 
     def _job_ended(self, job: JobView) -> None:
-        if self._window.said_pane.made(tr("Problems")) is not None:
-            self.problems.refresh()
+        self.problems.refresh_made()
 
     # -- working ----------------------------------------------------------------------------------
 
-    def log(self) -> QWidget:
+    def log(self) -> LogPanel:
         """What Weft has written down."""
         from app.panels.log.panel import LogPanel
 
@@ -206,7 +217,7 @@ class Panels:
         self._window.closing += [printed.close, panel.close_files]
         return panel
 
-    def models(self) -> QWidget:
+    def models(self) -> ModelsPanel:
         """The models on this machine."""
         from app.panels.models.panel import ModelsPanel
         from app.panels.models.shelf import ModelShelf
@@ -233,7 +244,7 @@ class Panels:
             if desk is not None:
                 desk.checks.refresh()
 
-    def packs(self) -> QWidget:
+    def packs(self) -> PacksPanel:
         """Packs of nodes, and which of them are trusted."""
         from app.panels.packs.panel import PacksPanel
         from app.panels.packs.shelf import PackShelf
@@ -246,7 +257,7 @@ class Panels:
         shelf.refresh()
         return panel
 
-    def queue(self) -> QWidget:
+    def queue(self) -> QueuePanel:
         """What runs and waits."""
         from app.panels.queue.panel import QueuePanel
 
@@ -262,7 +273,7 @@ class Panels:
         if isinstance(job, JobView) and job.outputs:
             self.looking.look_at_file(Path(job.outputs[0]))
 
-    def jobs(self) -> QWidget:
+    def jobs(self) -> HistoryPanel:
         """What has run."""
         from app.panels.history.panel import HistoryPanel
 
@@ -275,7 +286,7 @@ class Panels:
         panel.refresh()
         return panel
 
-    def gallery(self) -> QWidget:
+    def gallery(self) -> GalleryPanel:
         """What was saved."""
         from app.panels.gallery.panel import GalleryPanel
 
@@ -293,7 +304,7 @@ class Panels:
         panel.refresh()
         return panel
 
-    def timeline(self) -> QWidget:
+    def timeline(self) -> TimelinePanel:
         """What ran when, and the memory that it took."""
         from app.panels.timeline.panel import TimelinePanel
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QSize
+from PySide6.QtGui import QImage, QImageWriter
 
 from app.viewer.background import Background
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QImage
-
     from backend.media.apart import Decoder
 
 ROOM = QSize(256, 256)
@@ -46,12 +45,15 @@ class FilePictures(QObject):
             found = self._decoder.thumbnail(path)
         except UserError:
             return b""
-        return _jpeg(small_picture(pictures_of(found)[0], Development(), ROOM))
+        return encoded(small_picture(pictures_of(found)[0], Development(), ROOM), "JPEG", QUALITY)
 
 
-def _jpeg(image: QImage) -> bytes:
+def encoded(image: QImage, form: str, quality: int = -1) -> bytes:
+    """A picture as a file of a form such as ``PNG``; ``quality`` from 0 to 100, -1 for Qt's own."""
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "JPEG", QUALITY)  # type: ignore[call-overload]
+    writer = QImageWriter(buffer, QByteArray(form.encode()))
+    writer.setQuality(quality)
+    writer.write(image)
     return bytes(data.data())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QWidget
-
 from app.document.level import graph_of, node_at
 from app.run.places import places
 from app.specs.places import place_of
@@ -26,8 +24,9 @@ class Problems:
     def __init__(self, window: Window) -> None:
         self._window = window
         self._services = window.services
+        self._tab = window.said_pane.add(tr("Problems"), self._make)
 
-    def make(self) -> QWidget:
+    def _make(self) -> ProblemsPanel:
         """What the checks say; click to go there."""
         from app.panels.problems.panel import ProblemsPanel
 
@@ -46,9 +45,13 @@ class Problems:
         self._window.show_form(False)
 
     def refresh(self) -> None:
-        """Tell the panel what the checks say now."""
-        panel = self._window.said_pane.panel(tr("Problems"))
-        self._fill(panel)  # type: ignore[arg-type]
+        """Tell the panel what the checks say now; it is made if need be, since it counts them."""
+        self._fill(self._tab.panel())
+
+    def refresh_made(self) -> None:
+        """Tell the panel, if there is one yet, what the checks say now."""
+        if self._tab.made is not None:
+            self._fill(self._tab.made)
 
     def _fill(self, panel: ProblemsPanel) -> None:
         from app.panels.problems.problem import failures_of, problems_of

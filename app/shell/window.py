@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QSettings, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
-from PySide6.QtWidgets import (
-    QMainWindow,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QShowEvent
+from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
 from app.canvas.canvas import Canvas
 from app.document.edits.common import EditError
@@ -32,6 +27,7 @@ from app.shell.files import Files
 from app.shell.graph_commands import GraphCommands
 from app.shell.graph_list import declare_graph
 from app.shell.menus import fill_menus
+from app.shell.pages import Pages
 from app.shell.pane import Pane
 from app.shell.panels import Panels
 from app.shell.running import Running
@@ -42,6 +38,9 @@ from app.shell.window_commands import declare
 from app.widgets.toast import Toasts
 from app.words import counted, tr
 from backend.graph.format import FormatError
+
+if TYPE_CHECKING:
+    from backend.engine.queue.store import Queue
 
 TOOLS = ("tool.select", "tool.lasso", "tool.cut", "view.find", "", "frame.add", "note.add",
          "arrange.tidy", "view.fit")  # fmt: skip
@@ -66,7 +65,6 @@ class Window(QMainWindow):
         self.dress = Dress(self)
         self.files = Files(services.documents, self)
         self.running = Running(self)
-        self.panels = Panels(self)
         self.adding = Adding(self)
         self._build()
         self._connect()
@@ -94,8 +92,8 @@ class Window(QMainWindow):
         self.time_pane = self.body.time_pane
         self.work, self.side = self.body.work, self.body.side
         self.lower_part = self.body.lower_part
-        self.pages = QStackedWidget()
-        self.pages.addWidget(self.body)
+        self.panels = Panels(self)
+        self.pages = Pages(self.body, self.panels.form)
         self.whole = QWidget()
         rows = QVBoxLayout(self.whole)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -103,7 +101,6 @@ class Window(QMainWindow):
         rows.addWidget(self.bar)
         rows.addWidget(self.pages, 1)
         self.setCentralWidget(self.whole)
-        self.panels.put()
         self._build_status()
         self.tools = ToolBar(theme, self.commands, TOOLS, self.canvases)
         self.tools.show_checked(lambda id: id == "tool.select")
@@ -173,16 +170,8 @@ class Window(QMainWindow):
             desk.canvas.setFocus()
             self.tools.raise_()
             self._lay_over()
-        for pane, titles in ((self.node_pane, (tr("Inspector"), tr("Document"), tr("History"))),):
-            for title in titles:
-                panel = pane.made(title)
-                if panel is not None:
-                    panel.show_document(document)  # type: ignore[attr-defined]
-        if self.pages.count() > 1:
-            form: Any = self.pages.widget(1)
-            form.show_document(document if self.pages.currentIndex() == 1 else None)
-        if self.said_pane.made(tr("Problems")) is not None:
-            self.panels.problems.refresh()
+        self.panels.show_document(document)
+        self.pages.show_document(document)
         self.commands.refresh()
         self.retitle()
 
@@ -238,8 +227,8 @@ class Window(QMainWindow):
     def open_job(self, job: int) -> None:
         """Open the graph of a job of the queue."""
 
-        def read(queue: object) -> str:
-            return str(queue.job(job).workflow)  # type: ignore[attr-defined]
+        def read(queue: Queue) -> str:
+            return queue.document(job)
 
         self.services.room.ask(read, lambda text: self.open_text(str(text), tr("Job {n}", n=job)))
 
@@ -264,17 +253,12 @@ class Window(QMainWindow):
         self.running.on_checked(desk)
         if desk is self.desk:
             self.panels.problems.refresh()
-            self._update_inspector()
+            self.panels.update_inspector()
 
     def _on_nodes(self, document: str, _: object) -> None:
         """Nodes of a document stand elsewhere in a run."""
         if self.document is not None and document == self.document.id:
-            self._update_inspector()
-
-    def _update_inspector(self) -> None:
-        page = self.node_pane.made(tr("Inspector"))
-        if page is not None:
-            page.update_soon()  # type: ignore[attr-defined]
+            self.panels.update_inspector()
 
     def show_counts(self, counts: object) -> None:
         """Show how many problems there are."""
@@ -298,16 +282,9 @@ class Window(QMainWindow):
 
     def show_form(self, on: bool) -> None:
         """Show the exposed values as a form, or the graph."""
-        if on:
-            if self.pages.count() == 1:
-                self.pages.addWidget(self.panels.form())
-            form: Any = self.pages.widget(1)
-            form.show_document(self.document)
-            self.pages.setCurrentIndex(1)
-        else:
-            self.pages.setCurrentIndex(0)
-            if self.canvas is not None:
-                self.canvas.setFocus()
+        self.pages.show_form(on, self.document)
+        if not on and self.canvas is not None:
+            self.canvas.setFocus()
 
     def read_settings(self) -> None:
         """Be as the settings say."""
@@ -332,11 +309,11 @@ class Window(QMainWindow):
     def focusNextPrevChild(self, on: bool) -> bool:
         """Tab: the bars, the graph, the panes, the line at the bottom, and round again."""
         middle = (self.documents_bar, self.tools, self.canvases, *self.panes)
-        shown = middle if self.pages.currentIndex() == 0 else (self.pages.currentWidget(),)
+        shown = (self.pages.currentWidget(),) if self.pages.shows_form else middle
         return go((self.bar, *shown, self.statusBar()), on)
 
-    def showEvent(self, event: object) -> None:
-        super().showEvent(event)  # type: ignore[arg-type]
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
         QTimer.singleShot(0, self, self._lay_over)
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 
+from app.shell.pane import Pane
 from app.words import tr
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _views(window: Window) -> None:
         "Ctrl+Shift+P", icon="command")  # fmt: skip
     add("view.theme", tr("Light or dark"), group, toggle_theme, "", icon="sun")
     add("view.form", tr("Show the form"), group, lambda: window.show_form(
-        window.pages.currentIndex() == 0), "Ctrl+E", possible=has, icon="panel-left")  # fmt: skip
+        not window.pages.shows_form), "Ctrl+E", possible=has, icon="panel-left")  # fmt: skip
     add("view.side", tr("Show or hide the right side"), group,
         lambda: window.side.setVisible(not window.side.isVisible()), "F8",
         icon="panel-right")  # fmt: skip
@@ -163,8 +164,8 @@ def next_pane(window: Window) -> None:
             if pane is window.host and window.canvas is not None:
                 window.canvas.setFocus()
                 window.canvas.show_focus()
-            else:
-                pane.bar.setFocus()  # type: ignore[attr-defined]
+            elif isinstance(pane, Pane):
+                pane.bar.setFocus()
             return
 
 

@@ -14,7 +14,10 @@ LONGEST = 24
 
 _CHANNELS = {1: "grey", 2: "grey + alpha", 4: "RGBA"}
 _SCALARS = ("Text", "Number", "Integer", "Boolean", "Color")
-_INNER = ("identity", "patch", "frame_factor", "token_bytes", "pixel_bytes")
+_INNER = (
+    "identity", "patch", "frame_factor", "token_bytes", "pixel_bytes", "text_bytes", "branches",
+    "told_bytes", "taken", "own_width", "own_height", "own_frames", "own_solver", "own_guider",
+)  # fmt: skip
 """Facts that tell a person nothing."""
 
 

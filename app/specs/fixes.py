@@ -236,7 +236,8 @@ def _near(param: Param, value: object) -> int | float | None:
     if param.kind in ("integer", "seed") and abs(number) < 2**63:
         number = round(number)
     try:
-        return canonical(param, number)  # type: ignore[no-any-return]  # of a number it is one
+        found: int | float = canonical(param, number)  # of a number it is one
+        return found
     except Unfit:
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -27,7 +27,7 @@ class Asked(Generic[Result]):
         """Nobody wants the answer any more; work that has not begun is never done."""
         self.cancelled = True
 
-    def answer(self, found: Result | None, error: Exception | None) -> None:
+    def answer(self, found: Any, error: Exception | None) -> None:
         """Tell whoever asked, unless it was cancelled; called on the thread of the window.
 
         Raises:
@@ -36,7 +36,7 @@ class Asked(Generic[Result]):
         if self.cancelled:
             return
         if error is None:
-            self._then(found)  # type: ignore[arg-type]
+            self._then(found)
         elif self._failed is not None:
             self._failed(error)
         else:
@@ -85,6 +85,6 @@ class Background(QObject):
             self._answered.emit(asked, found, raised)
 
     @Slot(object, object, object)
-    def _answer(self, asked: Asked[Result], found: Result | None, error: Exception | None) -> None:
+    def _answer(self, asked: Asked[Result], found: Any, error: Exception | None) -> None:
         if not self._closed:
             asked.answer(found, error)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from app.words import tr
 from backend.values import Audio, Color, Conditioning, Float32, Image, Latent, Mask, Schedule, Video
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Kind = Literal["picture", "text", "figure", "colour", "numbers", "parts", "nothing"]
 
@@ -170,9 +173,9 @@ def figure_words(value: object) -> str:
     return tr("none") if value is None else str(value)
 
 
-def _field_rows(value: object) -> list[Row]:
+def _field_rows(value: DataclassInstance) -> list[Row]:
     rows: list[Row] = []
-    for field in fields(value):  # type: ignore[arg-type]
+    for field in fields(value):
         held = getattr(value, field.name)
         if isinstance(held, np.ndarray):
             rows.append(Row(field.name, shape_words(held), range_words(held)))

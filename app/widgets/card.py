@@ -70,7 +70,7 @@ class CardModel(QAbstractListModel):
         """The row of a card, -1 where there is none."""
         return next((row for row, card in enumerate(self._cards) if card.key == key), -1)
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+    def rowCount(self, parent: Index = QModelIndex()) -> int:
         """Qt asks how many rows there are."""
         return 0 if parent.isValid() else len(self._cards)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPixmap
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QFrame,
     QLineEdit,
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.theme.fonts import Role, font
 from app.theme.theme import Theme
+from app.widgets.card import Index
 from app.words import tr
 
 SEARCHED = 9
@@ -54,17 +55,10 @@ class _Rows(QStyledItemDelegate):
         self._body, self._small = font(Role.BODY), font(Role.CAPTION)
         self._height = theme.measures.item - 2
 
-    def sizeHint(
-        self, option: QStyleOptionViewItem, index: QModelIndex  # type: ignore[override]
-    ) -> QSize:  # fmt: skip
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(80, self._height)
 
-    def paint(
-        self,
-        painter: QPainter,
-        option: QStyleOptionViewItem,
-        index: QModelIndex,  # type: ignore[override]
-    ) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         entry: Entry = index.data(_KEY)
         colours = self._theme.colours
         painter.save()
@@ -200,10 +194,10 @@ class PickList(QFrame):
                 return True
         return super().eventFilter(watched, event)
 
-    def closeEvent(self, event: QEvent) -> None:
+    def closeEvent(self, event: QCloseEvent) -> None:
         """Whoever opened it goes on."""
         self.closed.emit()
-        super().closeEvent(event)  # type: ignore[arg-type]
+        super().closeEvent(event)
 
     def _take(self, item: QListWidgetItem) -> None:
         entry: Entry = item.data(_KEY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
@@ -119,12 +119,12 @@ class FormField(QWidget):
         if event.size().width() != event.oldSize().width():
             self.updateGeometry()
 
-    def event(self, event: object) -> bool:
+    def event(self, event: QEvent) -> bool:
         """An editor that grows makes the field grow."""
-        if event.type() == event.Type.LayoutRequest:  # type: ignore[attr-defined]
+        if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
             self._place()
-        return super().event(event)  # type: ignore[arg-type]
+        return super().event(event)
 
     def _place(self) -> None:
         field = max(self.editor.sizeHint().height(), 28)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -262,12 +263,10 @@ class GalleryPanel(QWidget):
         """Open the graphs that files carry; of one without, say so."""
         for path in paths:
             self._background.ask(
-                lambda p=path: read_told(p),  # type: ignore[misc]
-                lambda told, p=path: self._opened(told, p),  # type: ignore[misc]
-                self._cannot,
+                partial(read_told, path), partial(self._opened, path), self._cannot
             )
 
-    def _opened(self, told: Told, path: Path) -> None:
+    def _opened(self, path: Path, told: Told) -> None:
         if told.workflow:
             self.open_graph.emit(told.workflow, path)
         else:

@@ -51,7 +51,7 @@ class DocumentPage(QWidget):
         self._document: OpenDocument | None = None
         self._merge = ""
         self.rows: list[ExposedRow] = []
-        self._listed: object = None
+        self._listed: tuple[object, ...] | None = None
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self.update_now)
         self._build()
@@ -155,7 +155,7 @@ class DocumentPage(QWidget):
         self.nothing.setVisible(not shown)
         # Titles of nodes are in the rows, so the graph is part of what they show.
         now = (level, shown, graph, workflow.models)
-        if self._listed is None or any(a is not b for a, b in zip(now, self._listed, strict=True)):  # type: ignore[call-overload]
+        if self._listed is None or any(a is not b for a, b in zip(now, self._listed, strict=True)):
             self._listed = now
             self._list(document)
 

@@ -51,7 +51,7 @@ class States(QAbstractListModel):
         self._states, self.at = states, at
         self.endResetModel()
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  # as Qt has it
+    def rowCount(self, parent: Index = QModelIndex()) -> int:
         """How many there are."""
         return 0 if parent.isValid() else len(self._states)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QMimeData, QPointF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAccessible,
     QColor,
@@ -261,12 +261,12 @@ class ParamRow(QWidget):
         if event.size().width() != event.oldSize().width():
             self.updateGeometry()
 
-    def event(self, event: object) -> bool:
+    def event(self, event: QEvent) -> bool:
         """An editor that grows makes the row grow."""
-        if event.type() == event.Type.LayoutRequest:  # type: ignore[attr-defined]
+        if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
             self._place()
-        return super().event(event)  # type: ignore[arg-type]
+        return super().event(event)
 
     def _place(self) -> None:
         top = self._gap // 2

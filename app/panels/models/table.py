@@ -44,11 +44,11 @@ class ModelTable(QAbstractTableModel):
         """The model of a row."""
         return self._entries[row]
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+    def rowCount(self, parent: Index = QModelIndex()) -> int:
         """Qt asks how many rows there are."""
         return 0 if parent.isValid() else len(self._entries)
 
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+    def columnCount(self, parent: Index = QModelIndex()) -> int:
         """Qt asks how many columns there are."""
         return len(self._heads)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -168,8 +168,9 @@ class KeyPage(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Tab leaves the field, rather than be taken for the new keys."""
-        if event.type() == QEvent.Type.KeyPress and watched is self.edit:
-            key = event.key()  # type: ignore[attr-defined]
+        pressed = event.type() == QEvent.Type.KeyPress and watched is self.edit
+        if pressed and isinstance(event, QKeyEvent):
+            key = event.key()
             if key in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
                 self.focusNextPrevChild(key == Qt.Key.Key_Tab)
                 return True

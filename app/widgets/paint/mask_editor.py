@@ -49,8 +49,8 @@ class MaskEditor(QWidget):
         column.addWidget(self._foot())
         self.view.brush_changed.connect(self._show)
         self.view.painted.connect(self._show)
-        self.size_field.edited.connect(lambda v, _: self._brush(size=float(v)))
-        self.hardness.edited.connect(lambda v, _: self._brush(hardness=float(v)))
+        self.size_field.edited.connect(lambda v, _: self._set_size(float(v)))
+        self.hardness.edited.connect(lambda v, _: self._set_hardness(float(v)))
         self.setFocusProxy(self.view)
         self._show()
 
@@ -122,10 +122,13 @@ class MaskEditor(QWidget):
         self._show()
 
     def _erase(self) -> None:
-        self._brush(erase=not self.view.brush.erase)
+        self.view.set_brush(replace(self.view.brush, erase=not self.view.brush.erase))
 
-    def _brush(self, **change: float | bool) -> None:
-        self.view.set_brush(replace(self.view.brush, **change))  # type: ignore[arg-type]
+    def _set_size(self, size: float) -> None:
+        self.view.set_brush(replace(self.view.brush, size=size))
+
+    def _set_hardness(self, hardness: float) -> None:
+        self.view.set_brush(replace(self.view.brush, hardness=hardness))
 
     def _show(self) -> None:
         view = self.view

@@ -14,12 +14,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from app.canvas.board import Board
-from app.canvas.canvas import Canvas
 from app.document.session import Session
 from app.main import FIRST
 from app.open_document import OpenDocument
 from app.panels.settings.desk import SettingsDesk
-from app.screenshots.room import StillRoom, still_room
+from app.screenshots.room import still_room
+from app.screenshots.stage import Held
 from app.shell.services import Services
 from app.shell.window import Window
 from app.specs.book import SpecBook
@@ -52,7 +52,7 @@ class Fault(AssertionError):
     """Something is not as it must be."""
 
 
-class Driver:
+class Driver(Held):
     """Does random things to a window and looks whether all is well.
 
     ``did`` counts what was done, ``edits`` what of it changed a document.
@@ -69,8 +69,7 @@ class Driver:
         services = Services(SettingsDesk(folder / "settings.toml", {}), Theme(), still_room)
         services.book = SpecBook(specs)
         services.begin = lambda: None  # type: ignore[method-assign]  # no process of checks
-        self.window = Window(services)
-        self.room: StillRoom = services.room  # type: ignore[assignment]
+        super().__init__(Window(services))
         self.begun: dict[str, tuple[OpenDocument, str]] = {}
         self._files = 0
         services.documents.opened.connect(self._watch)
@@ -90,18 +89,6 @@ class Driver:
         ]  # fmt: skip
 
     # -- what is looked at ------------------------------------------------------------------------
-
-    @property
-    def canvas(self) -> Canvas:
-        canvas = self.window.canvas
-        assert canvas is not None
-        return canvas
-
-    @property
-    def document(self) -> OpenDocument:
-        document = self.window.document
-        assert document is not None
-        return document
 
     def _watch(self, document: OpenDocument) -> None:
         self.begun[document.id] = document, dump(document.workflow)
@@ -356,11 +343,7 @@ class Driver:
         """Take the window down."""
         sys.excepthook = self._hook
         self._closer.stop()
-        for close in self.window.closing:
-            close()
-        self.window.services.close()
-        self.window.hide()
-        self.window.deleteLater()
+        super().close()
 
 
 def _close_modal() -> None:

@@ -88,7 +88,7 @@ def ask(driver: Driver) -> None:
         return
     view = driver.random.choice(views)
     socket = driver.random.choice(view.shape.sockets)
-    from app.canvas.board import place_of
+    from app.canvas.scene import place_of
 
     driver.window.adding.ask(
         QPointF(driver.random.randrange(2000), -600), place_of(view.path, socket.side, socket)

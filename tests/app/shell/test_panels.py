@@ -16,7 +16,7 @@ from app.run.meters import Memory
 from app.run.state import JobView
 from app.specs.models import ModelRow
 from app.theme.colours import DARK, LIGHT
-from backend.graph.document import Exposed, Graph, Node, Ref, Workflow
+from backend.graph.document import Exposed, Graph, ModelNeed, Node, Ref, Workflow
 from backend.graph.format import load
 from backend.values import Image
 
@@ -210,11 +210,13 @@ def test_the_document_page_says_what_is_missing(lacking):
 
 
 def test_models_that_ship_are_never_missing(desktop, spin):
-    desktop.open(load(ROOT / "workflows" / "text-to-image.weft.json"))
+    made = load(ROOT / "workflows" / "text-to-image.weft.json")
+    assert [need.name for need in made.models] == ["primer"]
+    desktop.open(replace(made, models=(*made.models, ModelNeed("nowhere"))))
     desktop.window.panels.turn_to_models()
     panel = desktop.window.said_pane.panel("Models")
-    spin(lambda: panel._shelf.shipped)
-    spin(lambda: not panel.missing.cards.cards)
+    spin(lambda: panel._shelf.shipped and panel._workflow is desktop.document.workflow)
+    assert [card.title for card in panel.missing.cards.cards] == ["nowhere is missing."]
 
 
 def test_other_packs_begin_other_checks(desktop, monkeypatch):

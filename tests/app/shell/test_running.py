@@ -10,7 +10,10 @@ import pytest
 
 from app.panels.problems.panel import ProblemsPanel
 from app.run.state import JobView
+from backend.engine.queue.job import Draft
+from backend.engine.queue.store import Queue
 from backend.graph.document import Graph, Node, Ref, Workflow
+from backend.graph.format import dump
 
 FILE = Path("flat.png")
 FLAT = Workflow(
@@ -172,6 +175,17 @@ def test_what_goes_wrong_is_written_down(desktop, spin):
     assert "Job 7, Flat, failed." in said
     assert "There is no room on the disk." in said
     window.said_pane.show_tab("Problems")
+
+
+@pytest.mark.parametrize("title", ["Queue", "Jobs"])
+def test_the_graph_of_a_job_is_opened(desktop, tmp_path, monkeypatch, title):
+    window = desktop.window
+    with Queue(tmp_path / "queue.sqlite") as queue:
+        (number,) = queue.add([Draft(dump(FLAT), str(tmp_path), str(tmp_path))])
+        monkeypatch.setattr(window.services.room, "ask", lambda act, then: then(act(queue)))
+        window.queue_pane.panel(title).graph_wanted.emit(number)
+    assert desktop.document.workflow.graph == FLAT.graph
+    assert desktop.document.session.path is None
 
 
 @pytest.mark.parametrize(("status", "button"), [("queued", ""), ("failed", "Run again")])

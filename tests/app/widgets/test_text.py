@@ -154,9 +154,12 @@ def test_a_document_can_hold_whatever_was_typed(text):
     assert "\r" not in clean(text)
 
 
-@pytest.mark.parametrize("half", ["\ud83c", "a\udf0db"])
-def test_halves_of_characters_are_replaced(half):
-    clean(half).encode("utf-8")
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("\ud83c", "\ufffd"), ("a\udf0db", "a\ufffdb"), ("\ud83c\udf0d", "\U0001f30d")],
+)
+def test_halves_of_characters_are_joined_or_replaced(text, kept):
+    assert clean(text) == kept
 
 
 def test_a_formula_says_its_result_or_what_is_wrong(edit):
