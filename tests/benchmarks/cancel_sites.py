@@ -70,17 +70,22 @@ def primer(side: int, **more: Tree) -> Tree:
     }
 
 
+def sample(steps: int, seed: int) -> Tree:
+    """The node that samples from what ``primer`` gives."""
+    return {
+        "type": "sample",
+        "params": {"steps": steps, "cfg": 1.0, "seed": seed},
+        "inputs": {
+            "model": "model.model",
+            "positive": "text.conditioning",
+            "latent": "empty.latent",
+        },
+    }
+
+
 def sampling(side: int, steps: int) -> Callable[[int], Tree]:
     """Primer samples; each try has a seed of its own, so that nothing is remembered."""
-    inputs = {"model": "model.model", "positive": "text.conditioning", "latent": "empty.latent"}
-    return lambda i: primer(
-        side,
-        x={
-            "type": "sample",
-            "params": {"steps": steps, "cfg": 1.0, "seed": i},
-            "inputs": inputs,
-        },
-    )
+    return lambda i: primer(side, x=sample(steps, i))
 
 
 def long_text(i: int) -> Tree:
@@ -105,15 +110,7 @@ def decoding(side: int, tile: int) -> Callable[[int], Tree]:
                 "params": {"tile": tile, "overlap": 0},
                 "inputs": {"vae": "model.vae", "latent": "grow.latent"},
             },
-            grow={
-                "type": "sample",
-                "params": {"steps": 1, "cfg": 1.0, "seed": i},
-                "inputs": {
-                    "model": "model.model",
-                    "positive": "text.conditioning",
-                    "latent": "empty.latent",
-                },
-            },
+            grow=sample(1, i),
         )
         return made
 

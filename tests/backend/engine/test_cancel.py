@@ -26,30 +26,10 @@ from backend.sdk import Cancelled, Context, FilePath, Image, ModelRef, node
 from backend.values import Weights
 from backend.values.wire import digest
 from tests.backend.engine.conftest import Bench, flow
+from tests.benchmarks.cancel_sites import primer as primer_nodes
+from tests.benchmarks.cancel_sites import sample
 
-SAMPLING = {
-    "model": {"type": "load_model", "params": {"model": "primer"}},
-    "text": {
-        "type": "encode_text",
-        "version": 2,
-        "params": {"text": "a red circle"},
-        "inputs": {"text_encoder": "model.text_encoder"},
-    },
-    "empty": {
-        "type": "empty_latent",
-        "params": {"width": 64, "height": 64},
-        "inputs": {"model": "model.model"},
-    },
-    "sample": {
-        "type": "sample",
-        "params": {"steps": 3, "cfg": 1.0, "seed": 1},
-        "inputs": {
-            "model": "model.model",
-            "positive": "text.conditioning",
-            "latent": "empty.latent",
-        },
-    },
-}
+SAMPLING = primer_nodes(64, sample=sample(steps=3, seed=1))
 
 
 class AfterChecks(Cancel):

@@ -73,8 +73,11 @@ def test_a_reader_that_has_gone_is_no_trouble():
     sender = Sender(writer)
     os.close(reader)
     sender.send(frame(b"hello?"))
-    sender.send(frame(b"nobody there"))
+    sender.send(frame(bytes(10_000_000)))
+    assert sender._thread is None  # nothing waits to be read
     sender.close(10)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(writer)
 
 
 def test_several_threads_never_mix_their_frames():

@@ -45,7 +45,9 @@ def test_jobs_are_run_in_their_order_and_their_files_are_known(shop):
 
 
 def test_an_empty_queue_starts_no_host(shop):
-    shop.work(client=lambda: pytest.fail("nothing is to be computed"))
+    made, heard = [], Heard()
+    counts = Runner(shop.queue, lambda: made.append("a host"), heard).work(Cancel())
+    assert (counts, made, heard.said) == ({}, [], [])
 
 
 def test_the_seeds_of_a_job_are_those_it_was_queued_with(shop):
