@@ -73,6 +73,7 @@ class Studio:
     def done(self, document: OpenDocument, **how: Any) -> str:
         """Run and wait for the end; how it ended."""
         ids = self.run(document, **how)
+        assert ids, self.said
         self.ended(*ids)
         view = self.room.job(ids[-1])
         assert view is not None

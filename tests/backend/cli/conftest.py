@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,3 +85,13 @@ class Weft:
 @pytest.fixture
 def weft(tmp_path) -> Weft:
     return Weft(tmp_path)
+
+
+@pytest.fixture
+def terminal() -> Iterator[None]:
+    """What is started has a terminal that can be closed, even if the tests run under ``nohup``."""
+    hang_up = getattr(signal, "SIGHUP", None)
+    before = None if hang_up is None else signal.signal(hang_up, signal.SIG_DFL)
+    yield
+    if hang_up is not None:
+        signal.signal(hang_up, before)

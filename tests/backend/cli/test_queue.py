@@ -200,14 +200,14 @@ def test_ctrl_c_puts_the_running_job_back(weft):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there are no signals here")
-def test_a_terminal_that_is_closed_puts_the_running_job_back(weft):
+def test_a_terminal_that_is_closed_puts_the_running_job_back(weft, terminal):
     weft("queue", "add", "text-to-image")
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with weft.start("queue", "run", "--json", **pipes) as running:
         assert json.loads(running.stdout.readline())["event"] == "job"
         running.send_signal(signal.SIGHUP)
-        while "Cancelling" not in running.stderr.readline():
-            pass
+        said = iter(running.stderr.readline, "")
+        assert any("Cancelling" in line for line in said)
         running.send_signal(signal.SIGHUP)  # the shell sends it, and so does the system
         running.communicate()
     assert running.returncode == CANCELLED

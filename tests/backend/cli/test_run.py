@@ -194,7 +194,7 @@ def slow_flow(weft):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", 1)])
-def test_a_signal_cancels_cleanly(weft, number):
+def test_a_signal_cancels_cleanly(weft, number, terminal):
     run = weft.start("run", slow_flow(weft), "--json", stdout=subprocess.PIPE)
     for line in run.stdout:
         if json.loads(line)["event"] == "step_done":
