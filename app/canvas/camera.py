@@ -28,11 +28,19 @@ class Camera:
 
     def rect_to_screen(self, rect: QRectF) -> QRectF:
         """A rectangle of the canvas in widget pixels."""
-        return QRectF(self.to_screen(rect.topLeft()), rect.size() * self.zoom)
+        zoom = self.zoom
+        return QRectF(
+            (rect.x() - self.x) * zoom, (rect.y() - self.y) * zoom,
+            rect.width() * zoom, rect.height() * zoom,
+        )  # fmt: skip
 
     def rect_to_canvas(self, rect: QRectF) -> QRectF:
         """A rectangle of the widget on the canvas."""
-        return QRectF(self.to_canvas(rect.topLeft()), rect.size() / self.zoom)
+        zoom = self.zoom
+        return QRectF(
+            rect.x() / zoom + self.x, rect.y() / zoom + self.y,
+            rect.width() / zoom, rect.height() / zoom,
+        )  # fmt: skip
 
     def moved(self, dx: float, dy: float) -> Camera:
         """After the content was pulled by so many widget pixels."""
@@ -50,7 +58,7 @@ class Camera:
         size: QSizeF,
         margin: float = 32.0,
         most: float = 1.0,
-        at: QPointF = QPointF(0, 0),  # noqa: B008
+        at: QPointF | None = None,
     ) -> Camera:
         """All of ``rect`` in the middle of an area of ``size``, no larger than ``most``; the corner
         of the area lies ``at`` a place of the widget."""
@@ -59,7 +67,8 @@ class Camera:
         zoom = min(most, width / max(rect.width(), 1.0), height / max(rect.height(), 1.0))
         zoom = min(MOST, max(LEAST, zoom))
         centre = rect.center()
-        x, y = at.x() + size.width() / 2, at.y() + size.height() / 2
+        corner = at if at is not None else QPointF()
+        x, y = corner.x() + size.width() / 2, corner.y() + size.height() / 2
         return Camera(centre.x() - x / zoom, centre.y() - y / zoom, zoom)
 
     def between(self, other: Camera, share: float) -> Camera:

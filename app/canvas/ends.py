@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.canvas.measure import FOOTER, PAD, REGULAR, Rows
-from app.canvas.shape import Shape, Shown, Side, Socket, shape_of
+from app.canvas.measure import FOOTER, PAD
+from app.canvas.shape import Shape, Side, Socket
 from app.document.edits.common import SpecOf
 from app.document.edits.kinds import output_end
 from app.document.level import GIVEN, TAKEN, links_into
 from app.words import tr
-from backend.graph.document import Graph, Node, Placement, Workflow
+from backend.graph.document import Graph, Node, Workflow
 from backend.graph.spec import NodeSpec
 from backend.graph.spec import Socket as SpecSocket
 
@@ -52,20 +52,12 @@ def end_spec(workflow: Workflow, level: str, path: str, spec_of: SpecOf) -> Node
     return NodeSpec("$taken", 1, tr("Outputs"), "Flow", "", inputs=taken)
 
 
-def end_shape(
-    path: str,
-    node: Node,
-    spec: NodeSpec | None,
-    placement: Placement | None,
-    shown: Shown,
-    outputs: Mapping[str, int],
-    rows: Rows = REGULAR,
-) -> Shape:
-    """Lay an end out: its sockets, and a free one at which a link makes another. It never runs, so
-    nothing is said below."""
-    shape = shape_of(node, spec, placement, shown, outputs, rows)
+def end_shape(path: str, shape: Shape) -> Shape:
+    """The shape of an end, laid out as a node: with a free socket at which a link makes another.
+    It never runs, so nothing is said below."""
     if shape.collapsed:
         return shape
+    rows = shape.rows
     y = rows.first + rows.row * len(shape.sockets)
     side: Side = "out" if path == GIVEN else "in"
     x, said = (shape.width, tr("New input")) if side == "out" else (0.0, tr("New output"))

@@ -8,7 +8,7 @@ from math import ceil, floor
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize
 from PySide6.QtGui import QPainter, QPixmap, QRegion
 
-from app.canvas.area import Area
+from app.canvas.area import Area, rects_of
 from app.canvas.camera import Camera
 from app.canvas.index import Box
 
@@ -43,11 +43,15 @@ class FrameStore:
 
     def spoil_boxes(self, boxes: Iterable[Box], camera: Camera) -> QRegion:
         """These boxes of the canvas are stale; the region of the widget, in logical pixels."""
-        found = list(boxes)
-        if self._camera is not None:
-            whole = QRect(QPoint(0, 0), self._whole())
-            self._stale += _region(found, self._camera, whole)
-        return _region(found, camera, QRect(QPoint(0, 0), self._size))
+        found, seen, held = list(boxes), QRect(QPoint(0, 0), self._size), self._camera
+        if held is None:
+            return QRegion(seen)
+        stale = _region(found, held, QRect(QPoint(0, 0), self._whole()))
+        self._stale += stale
+        if held.zoom != camera.zoom:
+            return _region(found, camera, seen)
+        dx, dy = (held.x - camera.x) * held.zoom, (held.y - camera.y) * held.zoom
+        return stale.translated(round(dx), round(dy)) & seen
 
     def _whole(self) -> QSize:
         return QSize(self._size.width() + 2 * MARGIN, self._size.height() + 2 * MARGIN)
@@ -144,6 +148,11 @@ class FrameStore:
         painter.drawPixmap(kept, self._pixmap, QRectF(self._pixmap.rect()))
 
     @property
+    def zoom(self) -> float | None:
+        """At which zoom the picture was painted."""
+        return self._camera.zoom if self._camera is not None else None
+
+    @property
     def is_painted(self) -> bool:
         """Whether there is a picture that a preview can be made of."""
         return self._camera is not None and self._stale.isEmpty()
@@ -184,9 +193,3 @@ def _grown(region: QRegion) -> QRegion:
     for rect in rects_of(region):
         grown += rect.adjusted(-1, -1, 1, 1)
     return grown
-
-
-def rects_of(region: QRegion) -> list[QRect]:
-    """The rectangles of a region; Qt's own types do not say that it can be gone through."""
-    found: list[QRect] = list(region)  # type: ignore[call-overload]
-    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QPointF, QRectF, Signal
+from PySide6.QtCore import QPointF, QRectF, QTimer, Signal
 from PySide6.QtGui import QPainterPath, QPainterPathStroker, QPixmap
 from PySide6.QtWidgets import QWidget
 
@@ -19,7 +19,7 @@ from app.document.edits.bridge import Bridges
 from app.document.edits.cycles import Reads
 from app.document.edits.frames import Box, change_frame, change_note
 from app.document.edits.ways import add_reroute
-from app.document.level import Link, layout_of
+from app.document.level import Link, graph_of, layout_of
 from app.document.session import Change
 from app.open_document import OpenDocument
 from app.run.state import NodeRun
@@ -28,6 +28,9 @@ from app.theme.theme import Theme
 from app.words import tr
 from backend.graph.document import Node, Workflow
 from backend.graph.spec import NodeSpec
+
+_REST = 300
+"""Milliseconds after a level was opened."""
 
 
 class LevelView(Surface):
@@ -46,6 +49,8 @@ class LevelView(Surface):
         super().__init__(theme, self.spec_of, parent)
         self.document, self.book = document, book
         self._reads = Reads()
+        self._rest = QTimer(self, singleShot=True, interval=_REST)
+        self._rest.timeout.connect(self._on_rest)
         self._fits: frozenset[tuple[str, str, str]] | None = None
         self._bridges: Bridges | None = None
         self._hover = ""
@@ -54,6 +59,7 @@ class LevelView(Surface):
         self._level = document.level
         self.setAccessibleName(tr("Graph"))
         self.board.open(document.workflow, document.level)
+        self._rest.start()
         document.changed.connect(self._on_changed)
         document.selected.connect(self._on_selected)
         document.level_changed.connect(self._on_level)
@@ -110,6 +116,11 @@ class LevelView(Surface):
             self.choose()
         self.refresh()
 
+    def _on_rest(self) -> None:
+        """Nobody waits: be ready for the first link."""
+        if not self._level or self._level in self.document.workflow.subgraphs:
+            self._reads.follow(graph_of(self.document.workflow, self._level))
+
     def _is_there(self, chosen: Chosen) -> bool:
         """Whether the link, frame or note that is selected is still there."""
         link, frame, note = chosen.link, chosen.frame, chosen.note
@@ -124,6 +135,7 @@ class LevelView(Surface):
         self._level = self.document.level
         self._chosen = Chosen()
         self.board.open(self.document.workflow, self._level)
+        self._rest.start()
         self.board.set_selected(self.document.selection)
         if self._level in self._cameras:
             self.set_camera(self._cameras[self._level])

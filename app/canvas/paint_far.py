@@ -1,4 +1,8 @@
-"""Painting many nodes from far away: by kind and not node by node, so that thousands are quick."""
+"""Painting many nodes from far away: by kind and not node by node, so that thousands are quick.
+
+Kinds are painted in an order of their own, not in that of the nodes: where two lie on one another
+the same lies above, whichever part of the canvas is painted anew.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from app.canvas.camera import Camera
 from app.canvas.look import Look
-from app.canvas.measure import HEADER
 from app.canvas.paint_node import hue_of
 from app.canvas.parts import LinkView, NodeView
 from app.canvas.text import advance, elided, paint_text
@@ -27,7 +30,7 @@ def paint_far_links(painter: QPainter, links: Iterable[LinkView], look: Look) ->
     for view in links:
         lines[view.type].append(view.line)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-    for kind, members in lines.items():
+    for kind, members in sorted(lines.items()):
         hue = look_of(kind).hue(look.colours)
         colour = QColor(mix(look.colours.canvas, hue, 0.7))
         painter.setPen(QPen(colour, 0))
@@ -49,16 +52,11 @@ def paint_blots(painter: QPainter, nodes: Iterable[NodeView], look: Look) -> Non
             failed.append(view)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     painter.setPen(Qt.PenStyle.NoPen)
-    for category, members in groups.items():
+    for category, members in sorted(groups.items()):
         hue = category_look(category).hue(colours)
         painter.setBrush(QColor(mix(colours.canvas, hue, 0.62)))
         painter.drawRects(members)
-    if chosen:
-        pen = QPen(QColor(colours.accent), 2)
-        pen.setCosmetic(True)
-        painter.setPen(pen)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRects(chosen)
+    _rings(painter, chosen, colours)
     _danger(painter, failed, look)
 
 
@@ -85,15 +83,15 @@ def paint_cards(painter: QPainter, nodes: list[NodeView], look: Look, camera: Ca
             bars[token].append(
                 QRectF(view.x, bottom - 3 / camera.zoom, view.shape.width, 3 / camera.zoom)
             )
-    for colour, rects in (*bodies.items(), *headers.items()):
+    for colour, rects in (*sorted(bodies.items()), *sorted(headers.items())):
         painter.setBrush(QColor(colour))
         painter.drawRects(rects)
     _pictures(painter, nodes, height)
-    for token, rects in bars.items():
+    for token, rects in sorted(bars.items()):
         painter.setBrush(QColor(getattr(colours, token)))
         painter.drawRects(rects)
     _dots(painter, nodes, colours, camera)
-    _rings(painter, nodes, colours)
+    _rings(painter, [view.rect for view in nodes if view.selected], colours)
     _danger(painter, [v for v in nodes if v.run.status == "failed" or v.spec is None], look)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     _titles(painter, nodes, colours, camera)
@@ -125,13 +123,12 @@ def _dots(painter: QPainter, nodes: list[NodeView], colours: Colours, camera: Ca
                 x, y = view.x + socket.x - side / 2, view.y + socket.y - side / 2
                 squares[socket.type].append(QRectF(x, y, side, side))
     painter.setPen(Qt.PenStyle.NoPen)
-    for kind, rects in squares.items():
+    for kind, rects in sorted(squares.items()):
         painter.setBrush(QColor(look_of(kind).hue(colours)))
         painter.drawRects(rects)
 
 
-def _rings(painter: QPainter, nodes: list[NodeView], colours: Colours) -> None:
-    chosen = [view.rect for view in nodes if view.selected]
+def _rings(painter: QPainter, chosen: list[QRectF], colours: Colours) -> None:
     if chosen:
         pen = QPen(QColor(colours.accent), 2)
         pen.setCosmetic(True)
@@ -169,8 +166,3 @@ def _titles(painter: QPainter, nodes: list[NodeView], colours: Colours, camera: 
 def _fits(title: str, room: float) -> bool:
     """Whether at least four letters can be read."""
     return advance(title[:4], Role.CAPTION) + 8 <= room
-
-
-def header_height(zoom: float) -> float:
-    """How high a header is painted from far away, on the canvas."""
-    return max(HEADER, 18 / zoom)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from app.canvas.look import Look
 from app.canvas.measure import BLOCKS, FULL
@@ -35,18 +35,26 @@ def hue_of_type(type_: str, colours: Colours) -> str:
     return look_of(type_).hue(colours)
 
 
-def paint_link(painter: QPainter, view: LinkView, look: Look, state: LinkState) -> None:
-    """Paint a link in the pixels of the canvas."""
-    colours, path = look.colours, view.path
-    hue = QColor(hue_of_type(view.type, colours))
-    if (
-        state.empty and not state.hover
-    ):  # mixed by hand: a transparent stroke takes five times as long
-        hue = QColor(mix(colours.canvas, hue.name(), 0.6))
+def _pen(colour: str, width: float) -> QPen:
+    return QPen(QColor(colour), width, SOLID, ROUND)
+
+
+def paint_link(
+    painter: QPainter,
+    view: LinkView,
+    look: Look,
+    state: LinkState,
+    part: QPainterPath | None = None,
+) -> None:
+    """Paint a link, or along its curve only a part of it, in the pixels of the canvas."""
+    colours, path = look.colours, part if part is not None else view.path
+    tint = hue_of_type(view.type, colours)
+    if state.empty and not state.hover:  # a transparent stroke takes five times as long
+        tint = mix(colours.canvas, tint, 0.6)
     width = 3.0 if state.hover or state.selected else 2.0
     painter.setBrush(Qt.BrushStyle.NoBrush)
     if look.scale >= BLOCKS:
-        painter.setPen(QPen(QColor(colours.canvas), width + 2 * colours.casing, SOLID, ROUND))
+        painter.setPen(_pen(colours.canvas, width + 2 * colours.casing))
         painter.drawPath(path)
     else:
         width = max(width, 1.2 / look.scale)
@@ -60,11 +68,11 @@ def paint_link(painter: QPainter, view: LinkView, look: Look, state: LinkState) 
         paint_socket(painter, point, look_of(view.type), colours, ground=ground, joined=True)
         painter.setBrush(Qt.BrushStyle.NoBrush)
     if view.many and look.scale >= FULL:
-        painter.setPen(QPen(hue, 1.5, SOLID, ROUND))
+        painter.setPen(_pen(tint, 1.5))
         painter.drawPath(path.translated(0, -2))
         painter.drawPath(path.translated(0, 2))
         return
-    painter.setPen(QPen(hue, width, SOLID, ROUND))
+    painter.setPen(_pen(tint, width))
     painter.drawPath(path)
 
 

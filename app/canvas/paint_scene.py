@@ -52,15 +52,15 @@ def paint_scene(
         if view.zone:
             paint_zone(painter, view, look)
     plain = [view for view in nodes if not view.zone]
-    links = _links_in(board, area)
+    links = board.links_in(bounds)
     if look.scale < TITLES:
-        paint_far_links(painter, links, look)
+        paint_far_links(painter, _touched(links, area), look)
         paint_blots(painter, plain, look)
     elif look.scale < BLOCKS:
-        paint_far_links(painter, links, look)
+        paint_far_links(painter, _touched(links, area), look)
         paint_cards(painter, plain, look, camera)
     else:
-        _links(painter, board, links, look, chosen)
+        _links(painter, board, links, look, chosen, area)
         for view in _uncovered(plain):
             pictures.paint(painter, view, look, camera)
     for note in board.notes:
@@ -80,12 +80,11 @@ def _uncovered(views: list[NodeView]) -> list[NodeView]:
     return found[::-1]
 
 
-def _links_in(board: Board, area: Area) -> list[LinkView]:
-    """The links that paint something in an area."""
-    links = board.links_in(area.bounds)
+def _touched(links: list[LinkView], area: Area) -> list[LinkView]:
+    """Those of the links in its bounds that paint something in an area, seen from afar."""
     if len(area.rects) == 1:
         return links
-    return [view for view in links if any(map(area.touches, view.pieces))]
+    return [view for view in links if any(map(area.touches, view.pieces(afar=True)))]
 
 
 def paint_far(painter: QPainter, board: Board, look: Look, area: QRectF) -> None:
@@ -96,15 +95,17 @@ def paint_far(painter: QPainter, board: Board, look: Look, area: QRectF) -> None
 
 
 def _links(
-    painter: QPainter, board: Board, links: list[LinkView], look: Look, chosen: Chosen
+    painter: QPainter, board: Board, links: list[LinkView], look: Look, chosen: Chosen, area: Area
 ) -> None:
     state_of = _state_of(board.nodes, chosen)
-    for view in sorted(links, key=lambda v: _last(v.link, chosen)):
+    parts = [(view, view.path_in(area)) for view in links]
+    seen = [(view, part) for view, part in parts if view.via or not part.isEmpty()]
+    for view, part in sorted(seen, key=lambda each: _last(each[0].link, chosen)):
         state = state_of(view)
         if view.name and not (state.hover or state.selected):
             paint_named(painter, view, look, state)
         else:
-            paint_link(painter, view, look, state)
+            paint_link(painter, view, look, state, part)
 
 
 def _last(link: Link, chosen: Chosen) -> tuple[bool, str, str, str, str, str]:
@@ -113,11 +114,10 @@ def _last(link: Link, chosen: Chosen) -> tuple[bool, str, str, str, str, str]:
     return marked, link.target, link.input, str(link.key), link.source, link.output
 
 
-def _state_of(nodes: Mapping[str, object], chosen: Chosen) -> Callable[[LinkView], LinkState]:
+def _state_of(nodes: Mapping[str, NodeView], chosen: Chosen) -> Callable[[LinkView], LinkState]:
     def state(view: LinkView) -> LinkState:
         source = nodes.get(view.link.source)
-        run = getattr(source, "run", None)
-        empty = run is not None and run.status in ("idle", "queued", "skipped")
+        empty = source is not None and source.is_empty
         return LinkState(view.link == chosen.hover_link, view.link == chosen.link, empty)
 
     return state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from math import hypot
 from typing import NamedTuple
@@ -10,20 +9,18 @@ from typing import NamedTuple
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF
 from PySide6.QtGui import QPainterPath, QPixmap
 
-from app.canvas.area import whole
+from app.canvas.area import Area, whole
+from app.canvas.curve import REACH_MOST, Curve, along, reach_of
 from app.canvas.index import Box
-from app.canvas.measure import MARGIN
+from app.canvas.measure import MARGIN, RADIUS
 from app.canvas.shape import Shape, Shown, Socket
 from app.document.level import Link
 from app.run.state import IDLE, NodeRun
 from backend.graph.document import Frame, Node, Note, Placement
 from backend.graph.spec import NodeSpec
 
-REACH_LEAST, REACH_MOST = 24.0, 160.0
-PIECE = 96.0
-"""How long a piece of a link is that is painted anew by itself."""
-STROKE, POINT = 5.0, 12.0
-"""How far a link paints beside its curve (casing, halo), and around a reroute."""
+POINT = 12.0
+"""How far a link paints around a reroute."""
 
 
 class NodeView:
@@ -55,6 +52,11 @@ class NodeView:
         """Its place in the document: those behind it are painted over it."""
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing has come out of it yet."""
+        return self.run.status in ("idle", "queued", "skipped")
+
+    @property
     def rect(self) -> QRectF:
         """Its body on the canvas."""
         return QRectF(self.x, self.y, self.shape.width, self.shape.height)
@@ -69,6 +71,11 @@ class NodeView:
             self.y + self.shape.height + MARGIN,
         )
 
+    @property
+    def solid(self) -> QRect:
+        """What nothing below it is seen through: its body without edges and round corners."""
+        return self.rect.adjusted(2, RADIUS, -2, -RADIUS).toRect()
+
     def place(self, socket: Socket) -> QPointF:
         """Where a socket of it lies on the canvas."""
         return QPointF(self.x + socket.x, self.y + socket.y)
@@ -78,19 +85,9 @@ class LinkView:
     """A link as it is painted: a curve from an output to an input."""
 
     __slots__ = (
-        "_line",
-        "_path",
-        "_pieces",
-        "box",
-        "end",
-        "line",
-        "link",
-        "many",
-        "name",
-        "start",
-        "type",
-        "via",
-    )
+        "_curve", "_line", "_straight", "box", "end", "line", "link", "many", "name", "start",
+        "type", "via",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -105,9 +102,9 @@ class LinkView:
         self.link, self.start, self.end = link, start, end
         self.line = QLineF(start, end)
         self.type, self.many, self.via, self.name = type_, many, via, name
-        self._path: QPainterPath | None = None
+        self._curve: Curve | None = None
         self._line: list[QPointF] = []
-        self._pieces: tuple[QRect, ...] = ()
+        self._straight: tuple[QRect, ...] = ()
         xs = [p.x() for p in (start, *via, end)]
         ys = [p.y() for p in (start, *via, end)]
         reach = reach_of(start, end) if not via else REACH_MOST
@@ -121,18 +118,32 @@ class LinkView:
 
     @property
     def path(self) -> QPainterPath:
-        """Its curve, made when it is first asked for."""
-        if self._path is None:
-            self._path = through((self.start, *self.via, self.end))
-        return self._path
+        """Its curve."""
+        return self._drawn.path
+
+    def path_in(self, area: Area) -> QPainterPath:
+        """Its curve as far as it paints something in an area: little of a long one is seen."""
+        if self.name or area.holds(self.box):
+            return self._drawn.path
+        return self._drawn.part(area.touches)
 
     @property
-    def pieces(self) -> tuple[QRect, ...]:
-        """Rectangles along its curve that together hold all that it paints: far less than its box,
-        so that a change of it leaves most of what lies around alone."""
-        if not self._pieces:
-            self._pieces = _pieces_of(self)
-        return self._pieces
+    def _drawn(self) -> Curve:
+        """Made when it is first asked for."""
+        if self._curve is None:
+            self._curve = Curve((self.start, *self.via, self.end))
+        return self._curve
+
+    def pieces(self, afar: bool) -> tuple[QRect, ...]:
+        """Rectangles along it that together hold all that it paints: far less than its box, so that
+        a change of it leaves most of what lies around alone. Seen from ``afar`` it is straight."""
+        if self.name:
+            return (whole(self.box),)
+        if not afar:
+            return (*self._drawn.rects, *(_around(at) for at in self.via))
+        if not self._straight:
+            self._straight = along(self.line)
+        return self._straight
 
     def is_near(self, at: QPointF, reach: float) -> bool:
         """Whether its curve passes within ``reach`` of a point, in canvas units."""
@@ -144,41 +155,9 @@ class LinkView:
         return any(_distance(at, *ends) <= reach for ends in pairwise(self._line))
 
 
-def _pieces_of(view: LinkView) -> tuple[QRect, ...]:
-    if view.name:
-        return (whole(view.box),)
-    found = []
-    points = (view.start, *view.via, view.end)
-    for start, end in pairwise(points):
-        x0, y0, x3, y3 = start.x(), start.y(), end.x(), end.y()
-        reach = reach_of(start, end)
-        x1, x2 = x0 + reach, x3 - reach
-        count = min(24, max(2, round((hypot(x3 - x0, y3 - y0) + reach) / PIECE)))
-        bend = max(hypot(x0 - 2 * x1 + x2, y3 - y0), hypot(x1 - 2 * x2 + x3, y3 - y0))
-        room = STROKE + 0.75 * bend / count**2  # how far a cubic leaves a chord of it at most
-        curve = []
-        for n in range(count + 1):
-            t = n / count
-            u = 1 - t
-            a, b, c, d = u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t
-            curve.append((a * x0 + b * x1 + c * x2 + d * x3, (a + b) * y0 + (c + d) * y3))
-        found += _along(curve, room)
-    line = view.line  # as which it is painted from afar, without its reroutes
-    x0, y0, dx, dy = line.x1(), line.y1(), line.dx(), line.dy()
-    count = min(24, max(1, round(hypot(dx, dy) / PIECE)))
-    steps = [n / count for n in range(count + 1)]
-    found += _along([(x0 + t * dx, y0 + t * dy) for t in steps], 1)
-    for at in view.via:
-        found.append(whole((at.x() - POINT, at.y() - POINT, at.x() + POINT, at.y() + POINT)))
-    return tuple(found)
-
-
-def _along(points: list[tuple[float, float]], room: float) -> list[QRect]:
-    """Rectangles around the steps of a way."""
-    return [
-        whole((min(x0, x1) - room, min(y0, y1) - room, max(x0, x1) + room, max(y0, y1) + room))
-        for (x0, y0), (x1, y1) in pairwise(points)
-    ]
+def _around(at: QPointF) -> QRect:
+    """What a reroute paints."""
+    return whole((at.x() - POINT, at.y() - POINT, at.x() + POINT, at.y() + POINT))
 
 
 def _distance(at: QPointF, begin: QPointF, end: QPointF) -> float:
@@ -188,20 +167,6 @@ def _distance(at: QPointF, begin: QPointF, end: QPointF) -> float:
     share = QPointF.dotProduct(to, along) / length if length else 0.0
     off = to - along * min(1.0, max(0.0, share))
     return hypot(off.x(), off.y())
-
-
-def reach_of(start: QPointF, end: QPointF) -> float:
-    """How far a link goes straight out of its sockets."""
-    return min(REACH_MOST, max(REACH_LEAST, abs(end.x() - start.x()) / 2))
-
-
-def through(points: Sequence[QPointF]) -> QPainterPath:
-    """Cubics with level ends from one point to the next: a link, with its reroutes."""
-    path = QPainterPath(points[0])
-    for start, end in pairwise(points):
-        reach = reach_of(start, end)
-        path.cubicTo(start.x() + reach, start.y(), end.x() - reach, end.y(), end.x(), end.y())
-    return path
 
 
 class FrameView(NamedTuple):

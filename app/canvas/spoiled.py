@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QRegion
+
+from app.canvas.area import rects_of
 from app.canvas.index import Box
 from app.canvas.parts import FrameView, LinkView, NodeView, NoteView
 
-_PIECES = 60
-"""Beyond so many boxes a link is not taken piece by piece any more."""
+_FEW = 8
+"""Beyond so many boxes and links a link is not taken piece by piece any more."""
 
 
 class Spoiled:
@@ -16,10 +20,28 @@ class Spoiled:
 
     def __init__(self) -> None:
         self._boxes: list[Box] | None = None
+        self._links: list[LinkView] = []
 
-    def take(self) -> list[Box] | None:
-        """The boxes; ``None`` is everything."""
+    def take(self, afar: bool, over: Callable[[QRect], Iterable[QRect]]) -> list[Box] | None:
+        """The boxes, as they are seen from ``afar`` or not; ``None`` is everything.
+
+        Links lie below nodes: ``over`` tells what of a rectangle shows nothing of them. Nodes that
+        were elsewhere have told their boxes themselves.
+        """
         boxes, self._boxes = self._boxes, []
+        links, self._links = self._links, []
+        if boxes is None or not links:
+            return boxes
+        region = QRegion()
+        for view in links:
+            for piece in view.pieces(afar):
+                region += piece
+        for rect in over(region.boundingRect()):
+            region -= rect
+        boxes += [
+            (rect.x(), rect.y(), rect.x() + rect.width(), rect.y() + rect.height())
+            for rect in rects_of(region)
+        ]
         return boxes
 
     def all(self) -> None:
@@ -40,11 +62,10 @@ class Spoiled:
         """A link is: along its curve where few boxes are, else all in its box."""
         if self._boxes is None:
             return
-        if len(self._boxes) > _PIECES:
+        if len(self._boxes) + len(self._links) > _FEW:
             self._boxes.append(view.box)
-            return
-        for piece in view.pieces:
-            self.box((piece.left(), piece.top(), piece.right() + 1, piece.bottom() + 1))
+        else:
+            self._links.append(view)
 
     def furniture(self, views: Iterable[FrameView | NoteView]) -> None:
         """Frames and notes are."""

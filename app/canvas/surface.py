@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from app.canvas.area import Area
-from app.canvas.board import Board, SpecOf
+from app.canvas.board import Board
 from app.canvas.camera import Camera
 from app.canvas.fitting import fitted, free_areas
 from app.canvas.frame_store import FrameStore
@@ -17,10 +17,11 @@ from app.canvas.glide import Glide
 from app.canvas.index import Box
 from app.canvas.live import Live
 from app.canvas.look import Look
-from app.canvas.measure import rows_of
+from app.canvas.measure import BLOCKS, rows_of
 from app.canvas.node_pictures import NodePictures
 from app.canvas.paint_scene import Chosen, paint_far, paint_scene
 from app.canvas.text import paint_text
+from app.document.edits.common import SpecOf
 from app.theme.fonts import Role
 from app.theme.theme import Theme
 from app.words import tr
@@ -134,7 +135,7 @@ class Surface(QWidget):
         if self._was_empty != self.board.is_empty:
             self._was_empty = not self._was_empty
             self.update()
-        boxes = self.board.take_dirty()
+        boxes = self.board.take_dirty(self.look().scale < BLOCKS)
         if boxes is None:
             self.repaint_all()
         elif boxes:
@@ -157,7 +158,8 @@ class Surface(QWidget):
     def _is_moving(self) -> bool:
         """Whether the zoom is under way, so that a preview must do; now and then it is painted."""
         fresh = self._painted.isValid() and self._painted.elapsed() < _PREVIEW
-        return self._zooming.isActive() and fresh and self._store.is_painted
+        other = self._store.zoom != self.camera.zoom  # else what is kept can be shifted
+        return self._zooming.isActive() and fresh and other and self._store.is_painted
 
     def _on_settled(self) -> None:
         self.update()

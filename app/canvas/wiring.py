@@ -89,13 +89,18 @@ class Wiring:
         found = self._types.get((link.source, link.output))
         return found if found is not None else find(link, self._types)
 
-    def retype(self, places: Collection[str], passes: Passes, zones: Passes) -> set[str]:
+    def retype(
+        self, places: Collection[str], fed: Collection[str], passes: Passes, zones: Passes
+    ) -> set[str]:
         """Forget the types of the outputs of these places, and of those that have theirs from what
-        is linked to them; the ends of the links that are to be drawn anew for it."""
+        is linked to them; the ends of the links that are to be drawn anew for it.
+
+        Of the places in ``fed`` nothing is another but what is linked to them.
+        """
         todo, seen, ends = list(places), set(places), set()
         while todo:
             place = todo.pop()
-            for link in self._given_on(place, place in places, passes, zones):
+            for link in self._given_on(place, place in places and place not in fed, passes, zones):
                 self._types.pop((link.source, link.output), None)
                 ends.add(link.target.removesuffix(f"/{TAKEN}"))
                 if link.target not in seen:

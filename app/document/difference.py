@@ -25,11 +25,16 @@ def same_keys(before: Mapping[Key, object], after: Mapping[Key, object]) -> bool
 
 
 def changed_keys(before: Mapping[Key, Value], after: Mapping[Key, Value]) -> list[Key]:
-    """The keys of ``after`` that are new or have another object than before.
+    """The keys of ``after`` that are new or have another object than before."""
+    return compared(before, after)[1]
+
+
+def compared(before: Mapping[Key, Value], after: Mapping[Key, Value]) -> tuple[bool, list[Key]]:
+    """Whether two mappings have the ``same_keys``, and the ``changed_keys``.
 
     A document of thousands of nodes is gone through at each edit, so this is done without a loop
     of our own where the keys stayed.
     """
     if same_keys(before, after):
-        return list(compress(after, map(is_not, before.values(), after.values())))
-    return [key for key, value in after.items() if before.get(key) is not value]
+        return True, list(compress(after, map(is_not, before.values(), after.values())))
+    return False, [key for key, value in after.items() if before.get(key) is not value]

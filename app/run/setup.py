@@ -26,6 +26,7 @@ def client_of(settings: Settings) -> HostClient:
     setup = Setup(
         cache_folder=str(cache_folder(settings)),
         device=settings.run.device,
+        models=settings.run.memory,
         threads=settings.run.threads,
         memory=settings.cache.memory,
         disk=settings.cache.disk,

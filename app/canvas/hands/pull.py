@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from app.canvas.board import place_of
+from app.canvas.curve import through
 from app.canvas.hands.hand import Hand, Modifiers
 from app.canvas.measure import SNAP
 from app.canvas.paint_refusal import paint_refusal
-from app.canvas.parts import through
+from app.canvas.scene import place_of
 from app.canvas.shape import Place, Side, Socket
 from app.document.edits.common import EditError
 from app.document.edits.connect import disconnect

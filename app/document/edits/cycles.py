@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from app.document.difference import changed_keys, same_keys
+from app.document.difference import compared
 from app.document.level import GIVEN, TAKEN, body_at, name_of, parent_of
 from backend.graph.document import BOUNDARY, Graph, Input, Node, Ref
 
@@ -38,18 +38,19 @@ class Reads:
     def is_before(self, graph: Graph, source: str, target: str) -> bool:
         """Whether ``source`` stands before ``target`` in an order in which every node stands after
         all that it reads; then it cannot need it. False also where the order does not tell."""
-        self._sort(graph)
+        self.follow(graph)
         order = self._order
         return source in order and target in order and order[source] < order[target]
 
-    def _sort(self, graph: Graph) -> None:
-        """Keep the order: put right what changed against it, or where that fails begin anew."""
+    def follow(self, graph: Graph) -> None:
+        """Keep the order: put right what changed against it, or where that fails begin anew. Asked
+        for when nobody waits, it need not be done at the first link."""
         nodes, seen = graph.nodes, self._seen
         if nodes is seen:
             return
-        changed = changed_keys(seen, nodes)
+        same, changed = compared(seen, nodes)
         self._seen = nodes
-        if self._order and not same_keys(seen, nodes):
+        if self._order and not same:
             changed = self._come_and_gone(graph, changed)
         whole = len(self._order) == len(nodes)  # else some stood in a circle, or behind one
         if not whole or not all(self._put_right(graph, name) for name in changed):

@@ -233,3 +233,12 @@ def test_a_link_into_a_zone_and_out_of_it(bench):
     x, y = here.socket("loop/$out", "in", "image")
     here.drag((x - 4, y), (500, 700))  # the inner side of the edge
     assert "loop/blur.image > loop/$out.image" not in here.wires()
+
+
+def test_the_first_link_finds_the_order_for_its_check_made(bench, spin, monkeypatch):
+    here = bench(loose())
+    nodes = here.workflow.graph.nodes
+    spin(lambda: here.canvas.reads._seen is nodes)
+    monkeypatch.setattr(here.canvas.reads, "_sort_all", None)  # it need not be found again
+    here.drag(here.socket("paper", "out", "image"), here.socket("blur", "in", "image"))
+    assert here.wires() == {"paper.image > blur.image"}

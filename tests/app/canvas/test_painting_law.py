@@ -10,9 +10,11 @@ from PySide6.QtWidgets import QApplication
 from app.canvas.camera import Camera
 from app.document.edits.common import EditError
 from app.document.level import graph_of, walk
+from app.run.state import NodeRun
 from tests.app.canvas.bench import chain
 from tests.app.canvas.test_board_law import Throw, all_placed
 
+STATUSES = ("idle", "queued", "done", "cached", "failed", "skipped")
 ROUNDING = 3
 """Of 255."""
 FEW = 40
@@ -60,8 +62,11 @@ def test_edits_and_views_leave_no_trace(bench, book, spin, seed, zoom):
                 canvas.edit("Edit", lambda w: spread(hand.edit(w), dice))
             except EditError:
                 continue
-        elif act < 0.75:
+        elif act < 0.7:
             here.document.undo()
+        elif act < 0.8 and canvas.board.nodes:
+            path, status = dice.choice(list(canvas.board.nodes)), dice.choice(STATUSES)
+            canvas.set_run(path, NodeRun(status))
         elif act < 0.9 and canvas.board.nodes:
             here.document.select([dice.choice(list(canvas.board.nodes))])
         else:
@@ -72,3 +77,18 @@ def test_edits_and_views_leave_no_trace(bench, book, spin, seed, zoom):
         canvas.repaint_all()
         whole = canvas.grab().toImage()
         assert different(whole, kept) <= FEW, (number, act)
+
+
+def test_a_pan_is_painted_as_it_is_where_the_zoom_is_that_of_the_picture(bench, spin):
+    """The zoom was changed a moment ago, and is what it was: nothing need be stretched."""
+    here = bench(chain(), size=(900, 600))
+    spin(lambda: not here.canvas._zooming.isActive())
+    here.look(0, 0, 1.0)
+    here.canvas.grab()
+    here.look(0, 0, 0.5)
+    here.look(400, 0, 1.0)
+    assert here.canvas._zooming.isActive()
+    kept = here.canvas.grab().toImage()
+    here.canvas.repaint_all()
+    spin(lambda: not here.canvas._zooming.isActive())
+    assert different(here.canvas.grab().toImage(), kept) == 0
