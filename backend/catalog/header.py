@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
@@ -47,11 +48,23 @@ class TensorInfo(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True)
 class Header:
-    """A checked header: its tensors by name, its metadata, and the digest of its raw bytes."""
+    """A checked header: its tensors by name, its metadata, and the digest of its raw bytes.
+
+    The tensors are in the order in which they lie in the file, one right after the other; the
+    first begins at byte ``start``.
+    """
 
     tensors: Mapping[str, TensorInfo]
     metadata: Mapping[str, str]
     digest: str
+    start: int
+
+    @property
+    def offsets(self) -> Mapping[str, int]:
+        """The places of the tensors, in bytes from the beginning of the file."""
+        sizes = [info.nbytes for info in self.tensors.values()]
+        places = accumulate(sizes, initial=self.start)
+        return MappingProxyType(dict(zip(self.tensors, places, strict=False)))
 
 
 def read_header(path: Path) -> Header:
@@ -86,7 +99,10 @@ def read_header(path: Path) -> Header:
         ) from error
     infos, metadata = _quickly(raw, size - 8 - length) or _carefully(raw, size - 8 - length, path)
     return Header(
-        MappingProxyType(infos), MappingProxyType(metadata), blake3.blake3(raw).hexdigest()
+        MappingProxyType(infos),
+        MappingProxyType(metadata),
+        blake3.blake3(raw).hexdigest(),
+        8 + length,
     )
 
 
@@ -148,7 +164,7 @@ def _carefully(raw: bytes, room: int, path: Path) -> _Checked:
     _check_layout(tensors, room, path)
     infos = {
         name: TensorInfo(dtype, shape, end - start)
-        for name, (dtype, shape, start, end) in tensors.items()
+        for name, (dtype, shape, start, end) in sorted(tensors.items(), key=_ends)
     }
     return infos, metadata
 
@@ -188,10 +204,14 @@ def _entry(name: str, entry: Any, path: Path) -> _Entry:
     return dtype, tuple(shape), start, end
 
 
+def _ends(item: tuple[str, _Entry]) -> tuple[int, int]:
+    return item[1][2], item[1][3]
+
+
 def _check_layout(tensors: Mapping[str, _Entry], room: int, path: Path) -> None:
     """The tensors must tile the ``room`` bytes after the header: no hole, no overlap."""
     place = 0
-    for name, (_, _, start, end) in sorted(tensors.items(), key=lambda item: item[1][2:]):
+    for name, (_, _, start, end) in sorted(tensors.items(), key=_ends):
         if start != place:
             raise _lying(path, f"tensor {_shown(name)} starts at byte {start}, expected {place}")
         place = end

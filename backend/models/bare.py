@@ -7,26 +7,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from backend.catalog.components import Bare, Component, read_json
 from backend.catalog.errors import CatalogError
-from backend.catalog.gguf import read_gguf
+from backend.models.networks import Network, finished, transformers_state
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype
+
+    from backend.memory.source import Source
+    from backend.memory.stored import Stored
 
 SCALES = (".scale_weight", ".weight_scale", ".scale_input", ".input_scale")
 MARKS = ("scaled_fp8", "spiece_model")
 """Entries that say something about a file and are no weights of the network."""
 
 
-def load_bare(library: str, kind: Any, component: Component, device: str, dtype: str) -> Any:
+def load_bare(
+    library: str, kind: Any, component: Component, device: str, dtype: str, hold: bool = True
+) -> Any:
     """A network of class ``kind`` with the weights of ``component.bare``, in eval mode.
 
-    Weights stored in 8-bit floats are brought to ``dtype``, with the scales that lie beside them;
-    quantised ones of a GGUF stay as they are and are brought to ``dtype`` layer by layer, but for
-    UNets, whose convolutions the library does not keep quantised.
+    Its weights are absent, as those of ``loading.load_module``. Those that are stored in 8-bit
+    floats are brought to ``dtype`` with the scales that lie beside them.
 
     Raises:
         CatalogError: weights are missing or cannot be read.
@@ -36,11 +41,9 @@ def load_bare(library: str, kind: Any, component: Component, device: str, dtype:
     bare = component.bare
     assert bare is not None
     wanted = getattr(torch, dtype)
+    make = _diffusers if library == "diffusers" else _transformers
     try:
-        if library == "diffusers":
-            module = _diffusers(kind, component, bare, wanted)
-        else:
-            module = _transformers(kind, component, bare, wanted)
+        network = make(kind, component, bare, wanted)
     except torch.OutOfMemoryError:
         raise
     except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -50,36 +53,59 @@ def load_bare(library: str, kind: Any, component: Component, device: str, dtype:
             f"The weights in {bare.file} do not load as {kind.__name__} ({str(error)[:200]}). Get "
             "the file again, or choose another config for it."
         ) from error
-    missing = [name for name, value in module.named_parameters() if value.is_meta]
-    if missing:
+    if network.lacking:
         raise CatalogError(
-            f"{bare.file} lacks {len(missing)} weights of its {component.name}, the first is "
-            f"{missing[0]}. Get the file again."
+            f"{bare.file} lacks {len(network.lacking)} weights of its {component.name}, the first "
+            f"is {network.lacking[0]}. Get the file again."
         )
-    module.requires_grad_(False)
-    return module.to(device).eval()
+    return finished(network, device, hold)
 
 
-def _diffusers(kind: Any, component: Component, bare: Bare, wanted: dtype) -> Any:
-    options: dict[str, Any] = {
-        "config": str(component.path.parent),
-        "subfolder": component.path.name,
-        "local_files_only": True,
-        "torch_dtype": wanted,
-    }
+def _diffusers(kind: Any, component: Component, bare: Bare, wanted: dtype) -> Network:
+    from backend.memory.skeleton import assign, hollow
+
+    config = kind.load_config(str(component.path), local_files_only=True)
+    with hollow():
+        module = kind.from_config(config)
+    source, tensors = weights_of(bare, wanted)
     rules = name_rules(component, kind.__name__, bare.form)
-    unet = kind.__name__ == "UNet2DConditionModel"
-    if bare.file.suffix.lower() == ".gguf" and not rules and not unet:
-        from diffusers.quantizers.quantization_config import GGUFQuantizationConfig
+    tensors = renamed(tensors, rules)
+    shapes = {name: value.shape for name, value in module.state_dict().items()}
+    if not rules and bare.form != "diffusers" and set(shapes) != set(tensors):
+        tensors = _converted(kind, config, tensors)
+    fitted = {  # a 1x1 convolution in one program is a matrix in another
+        name: tensor.reshape(shapes[name])
+        if name in shapes and tensor.numel() == shapes[name].numel()
+        else tensor
+        for name, tensor in tensors.items()
+    }
+    lacking = assign(module, fitted, lambda _: wanted)
+    made = {name for name, buffer in module.named_buffers() if not buffer.is_meta}
+    lacking += [name for name, buffer in module.named_buffers() if buffer.is_meta]
+    for each in module.modules():
+        for own, value in list(each.named_buffers(recurse=False)):
+            if value.is_floating_point() and not value.is_meta:
+                setattr(each, own, value.to(wanted))
+    missing = dict.fromkeys(name for name in lacking if name not in made)
+    return Network(module, source, tuple(missing))
 
-        options["quantization_config"] = GGUFQuantizationConfig(compute_dtype=wanted)
-        return kind.from_single_file(str(bare.file), **options)
-    tensors = renamed(read_tensors(bare, wanted), rules)
-    if rules or bare.form == "diffusers" or not hasattr(kind, "from_single_file"):
-        return _assigned(kind, component, tensors, wanted)
-    if unet:  # its converter looks for tensors under this
+
+def _converted(kind: Any, config: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights under the authors' names as diffusers' converter for the class makes its own of
+    them; unchanged, if it has none."""
+    from diffusers.loaders.single_file_model import (
+        SINGLE_FILE_LOADABLE_CLASSES,
+        _get_single_file_loadable_mapping_class,
+    )
+
+    known = _get_single_file_loadable_mapping_class(kind)
+    if known is None:
+        return tensors
+    if kind.__name__ == "UNet2DConditionModel":  # its converter looks for tensors under this
         tensors = {f"model.diffusion_model.{name}": t for name, t in tensors.items()}
-    return kind.from_single_file(tensors, **options)
+    convert = SINGLE_FILE_LOADABLE_CLASSES[known]["checkpoint_mapping_fn"]
+    found: dict[str, Tensor] = convert(config=config, checkpoint=tensors)
+    return found
 
 
 def name_rules(component: Component, kind: str, form: str) -> tuple[tuple[str, str], ...]:
@@ -101,93 +127,70 @@ def renamed(tensors: dict[str, Tensor], rules: tuple[tuple[str, str], ...]) -> d
     return found
 
 
-def _assigned(kind: Any, component: Component, tensors: dict[str, Tensor], wanted: dtype) -> Any:
-    from accelerate import init_empty_weights
-
-    with init_empty_weights():
-        module = kind.from_config(kind.load_config(str(component.path), local_files_only=True))
-    shapes = {name: value.shape for name, value in module.state_dict().items()}
-    fitted = {  # a 1x1 convolution in one program is a matrix in another
-        name: tensor.reshape(shapes[name])
-        if name in shapes and tensor.numel() == shapes[name].numel()
-        else tensor
-        for name, tensor in tensors.items()
-    }
-    module.load_state_dict(fitted, strict=False, assign=True)
-    return module.to(wanted)
-
-
-def _transformers(kind: Any, component: Component, bare: Bare, wanted: dtype) -> Any:
+def _transformers(kind: Any, component: Component, bare: Bare, wanted: dtype) -> Network:
     import transformers
 
     settings = transformers.AutoConfig.from_pretrained(str(component.path), local_files_only=True)
-    tensors = read_tensors(bare, wanted)
+    source, tensors = weights_of(bare, wanted)
     rules = name_rules(component, kind.__name__, bare.form)
     if rules:
         tensors = renamed(tensors, rules)
     elif bare.form.startswith("original"):
         tensors = _from_open_clip(kind, settings, tensors)
-    return kind.from_pretrained(
-        None, config=settings, state_dict=_fitting(kind, settings, tensors), dtype=wanted
-    )
+    fitting = _fitting(kind, settings, tensors)
+    module, lacking = transformers_state(kind, settings, fitting, wanted)
+    return Network(module, source, lacking)
 
 
-def read_tensors(bare: Bare, wanted: dtype) -> dict[str, Tensor]:
-    """The tensors of one part, without what stands before their names, in ``wanted`` where they
-    are numbers with a point.
+def weights_of(bare: Bare, wanted: dtype) -> tuple[Source, dict[str, Tensor]]:
+    """The weights of one part, absent, without what stands before their names; and what reads them.
 
     Raises:
-        CatalogError: the file cannot be read.
+        CatalogError: the header of the file cannot be read.
     """
-    from safetensors import SafetensorError, safe_open
+    from backend.memory.skeleton import absent
+    from backend.memory.source import Source, faces_of
+    from backend.memory.stored import stored_in
 
-    if bare.file.suffix.lower() == ".gguf":
-        return _dequantised(bare, wanted)
-    found: dict[str, Tensor] = {}
-    try:
-        with safe_open(bare.file, "pt") as file:
-            names = [name for name in file.keys() if name.startswith(bare.prefix)]  # noqa: SIM118
-            for name in names:
-                found[name[len(bare.prefix) :]] = file.get_tensor(name)
-    except (OSError, SafetensorError) as error:
-        raise CatalogError(f"{bare.file} cannot be read ({error}). Get it again.") from error
-    return _unscaled(found, wanted)
-
-
-def _dequantised(bare: Bare, wanted: dtype) -> dict[str, Tensor]:
-    from diffusers.models.model_loading_utils import load_gguf_checkpoint
-    from diffusers.quantizers.gguf.utils import GGUFParameter, dequantize_gguf_tensor
-
-    found, shapes = load_gguf_checkpoint(str(bare.file)), read_gguf(bare.file).shapes
-    return {
-        name[len(bare.prefix) :]: (
-            dequantize_gguf_tensor(value) if isinstance(value, GGUFParameter) else value
-        )
-        .to(wanted)
-        .reshape(shapes[name])  # convolutions are stored flat where blocks need longer rows
-        for name, value in found.items()
+    source = Source(faces_of([bare.file]))
+    stored = {
+        name[len(bare.prefix) :]: each
+        for name, each in stored_in(bare.file).items()
         if name.startswith(bare.prefix)
     }
+    return source, absent(with_scales(stored), source, wanted, unpacked)
 
 
-def _unscaled(found: Mapping[str, Tensor], wanted: dtype) -> dict[str, Tensor]:
-    """Weights in ``wanted``, those with a scale beside them times that scale."""
-    kept = {n: t for n, t in found.items() if not n.endswith(SCALES) and n not in MARKS}
+def with_scales(found: Mapping[str, Stored]) -> dict[str, Stored]:
+    """Weights with the scales that lie beside them."""
     result = {}
-    for name, value in kept.items():
+    for name, value in found.items():
+        if name.endswith(SCALES) or name in MARKS:
+            continue
         base = name.removesuffix(".weight")
         scale = next((found[base + s] for s in SCALES[:2] if base + s in found), None)
-        value = value.to(wanted) if value.is_floating_point() else value
-        result[name] = value * scale.to(wanted) if scale is not None and base != name else value
+        result[name] = replace(value, scale=scale) if base != name else value
     return result
+
+
+def unpacked(raw: Tensor, form: str) -> Tensor:
+    """The numbers in blocks of a GGUF type."""
+    from diffusers.quantizers.gguf.utils import dequantize_functions
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+
+    kind = GGMLQuantizationType[form]
+    block, nbytes = GGML_QUANT_SIZES[kind]
+    found: Tensor = dequantize_functions[kind](raw.view(-1, nbytes), block, nbytes)
+    return found.reshape(-1)
 
 
 def _from_open_clip(kind: Any, settings: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """An OpenCLIP text tower under the names of transformers."""
-    from accelerate import init_empty_weights
     from diffusers.loaders.single_file_utils import convert_open_clip_checkpoint
 
-    with init_empty_weights():
+    from backend.memory.skeleton import hollow
+
+    with hollow():
         empty = kind(settings)
     converted: dict[str, Tensor] = convert_open_clip_checkpoint(empty, tensors, prefix="")
     return converted
@@ -196,9 +199,9 @@ def _from_open_clip(kind: Any, settings: Any, tensors: dict[str, Tensor]) -> dic
 def _fitting(kind: Any, settings: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors under the module names of a class: programs write the same network with other
     outer modules, so each beginning is tried and the one that fits most is taken."""
-    from accelerate import init_empty_weights
+    from backend.memory.skeleton import hollow
 
-    with init_empty_weights():
+    with hollow():
         names = set(kind(settings).state_dict())
     outer = re.compile(r"^(model\.language_model\.|language_model\.model\.|model\.|text_model\.)")
 

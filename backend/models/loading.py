@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
+from backend.catalog.components import weight_files
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import ModelFolder
 from backend.models.card import Card
+from backend.models.networks import (
+    Network,
+    diffusers_network,
+    finished,
+    transformers_network,
+)
 
 
 def stay_offline() -> None:
@@ -30,47 +38,67 @@ def _quiet() -> None:
 
 
 def load_module(
-    library: str, kind: Any, path: Path, device: str, dtype: str, variant: str = ""
+    library: str,
+    kind: Any,
+    path: Path,
+    device: str,
+    dtype: str,
+    variant: str = "",
+    hold: bool = True,
 ) -> Any:
     """A network of class ``kind`` with the weights in ``path``, in eval mode, without gradients.
 
-    ``variant`` is the one in the name of the weight files, such as ``fp16``, if there is any.
+    Its weights are absent: each is read when it is used, or all of them by
+    ``backend.memory.sheet.fill``. ``variant`` is the one in the name of the weight files, such as
+    ``fp16``, if there is any. Without ``hold`` all weights are widened when they are read.
 
     Raises:
         CatalogError: weights are missing, do not fit the config, or cannot be read.
     """
     import torch
 
-    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
-    if variant:
-        options["variant"] = variant
-    if library == "diffusers":
-        options["torch_dtype"] = getattr(torch, dtype)
-        options["low_cpu_mem_usage"] = importlib.util.find_spec("accelerate") is not None
-    else:
-        options["dtype"] = getattr(torch, dtype)
     try:
-        module, info = kind.from_pretrained(str(path), output_loading_info=True, **options)
+        network = _network(library, kind, path, getattr(torch, dtype), variant)
     except torch.OutOfMemoryError:
         raise  # a RuntimeError too, but no fault of the files
     except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        if isinstance(error, CatalogError):
+            raise
         raise CatalogError(
             f"The weights in {path} do not load as {kind.__name__} ({str(error)[:200]}). "
             "Get the component again, config and weights from the same source."
         ) from error
-    missing = sorted(info["missing_keys"]) + sorted(str(k) for k in info["mismatched_keys"])
-    if missing:
+    if network.lacking:
         raise CatalogError(
-            f"{path} lacks {len(missing)} of the weights that its config asks for, the first is "
-            f"{missing[0]}. Get the component again."
+            f"{path} lacks {len(network.lacking)} of the weights that its config asks for, the "
+            f"first is {network.lacking[0]}. Get the component again."
         )
-    module.requires_grad_(False)
-    return module.to(device).eval()
+    return finished(network, device, hold)
+
+
+def _network(library: str, kind: Any, path: Path, wanted: Any, variant: str) -> Network:
+    make = diffusers_network if library == "diffusers" else transformers_network
+    files = weight_files(path, kind.__name__, library)
+    found = make(kind, path, files, wanted)
+    if found is not None:
+        return found
+    logging.getLogger(__name__).info("%s is read by the library's own way", path)
+    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
+    if variant:
+        options["variant"] = variant
+    if library == "diffusers":
+        options["torch_dtype"] = wanted
+        options["low_cpu_mem_usage"] = importlib.util.find_spec("accelerate") is not None
+    else:
+        options["dtype"] = wanted
+    module, info = kind.from_pretrained(str(path), output_loading_info=True, **options)
+    lacking = sorted(info["missing_keys"]) + sorted(str(k) for k in info["mismatched_keys"])
+    return Network(module, None, tuple(lacking))
 
 
 def load_part(card: Card, folder: ModelFolder, part: str, device: str, dtype: str) -> Any:
-    """One component of a family: a module on ``device`` in ``dtype``, a tokenizer or processor,
-    or the settings of a scheduler.
+    """One component of a family: a module that computes on ``device`` in ``dtype``, its weights
+    absent (``load_module``), a tokenizer or processor, or the settings of a scheduler.
 
     Raises:
         CatalogError: it is missing or broken, or of a class that the family does not have.

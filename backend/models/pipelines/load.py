@@ -32,7 +32,8 @@ class PipelineLoader:
     def load(self, weights: Weights, device: str) -> Any:
         """One component, float32 for the CPU and bfloat16 for CUDA.
 
-        Modules come on the CPU; ``Placement`` moves them for a run.
+        Modules come on the CPU, with absent weights; ``Placement`` moves them for a run. Where it
+        does so by diffusers' means, those know only tensors of torch's own.
 
         Raises:
             CatalogError: its class is not allowed, or its files cannot be used.
@@ -41,9 +42,10 @@ class PipelineLoader:
         component, path = folder.component(weights.part), folder.path / weights.part
         kind = component_class(component.library, component.kind, folder.path)
         dtype = "bfloat16" if device.startswith("cuda") else "float32"
+        hold = not device.startswith("cuda")
         if component.bare is not None:
-            return load_single(kind, component, dtype)
-        place = (path, "cpu", dtype, component.variant)
+            return load_single(kind, component, dtype, hold)
+        place = (path, "cpu", dtype, component.variant, hold)
         if is_diffusers_model(kind):
             return load_module("diffusers", kind, *place)
         if is_transformers_model(kind):

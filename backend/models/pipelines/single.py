@@ -16,10 +16,11 @@ BEFORE = ("", "model.diffusion_model.", "diffusion_model.", "vae.", "first_stage
 """What programs put before the names of a network's tensors."""
 
 
-def load_single(kind: Any, component: Component, dtype: str) -> Any:
+def load_single(kind: Any, component: Component, dtype: str, hold: bool = True) -> Any:
     """A network of class ``kind`` from ``component.bare.file``, on the CPU, in eval mode.
 
-    A file in diffusers' naming goes into any class. One in its authors' naming goes through the
+    Its weights are absent, as those of ``loading.load_module``. A file in diffusers' naming goes
+    into any class. One in its authors' naming goes through the
     converter that diffusers has for the class.
 
     Raises:
@@ -42,15 +43,15 @@ def load_single(kind: Any, component: Component, dtype: str) -> Any:
             f"{file} cannot be read as {kind.__name__}: of this class diffusers reads safetensors "
             "in its own naming only. Get the model in the diffusers layout."
         )
-    return load_bare("diffusers", kind, replace(component, bare=bare), "cpu", dtype)
+    return load_bare("diffusers", kind, replace(component, bare=bare), "cpu", dtype, hold)
 
 
 def _names(kind: Any, component: Component) -> list[str]:
     """The names of a network's weights by its config."""
-    from accelerate import init_empty_weights
+    from backend.memory.skeleton import hollow
 
     hush()
-    with init_empty_weights():
+    with hollow():
         module = kind.from_config(kind.load_config(str(component.path), local_files_only=True))
     return list(module.state_dict())
 
