@@ -28,6 +28,9 @@ Prediction = Literal["velocity", "epsilon", "x0", "v"]
 ALPHA_FLOOR = 1e-6
 """Pure noise has log-SNR minus infinity; multistep solvers need it finite, so alpha stops here."""
 
+_STEEP = 700.0
+"""A log-SNR beyond which its exponential is no number any more."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -74,6 +77,12 @@ class Path:
         alpha, scale = self.scales(sigma)
         return math.inf if scale == 0 else math.log(max(alpha, ALPHA_FLOOR) / scale)
 
+    def level(self, log_snr: float) -> float:
+        """The noise level that has a log-SNR: the inverse of ``log_snr``, 0 at infinity."""
+        if self.name == "flow":
+            return 1.0 / (1.0 + math.exp(log_snr)) if log_snr < _STEEP else 0.0
+        return math.exp(-log_snr)
+
     def noisy(self, x0: Tensor, eps: Tensor, sigma: float) -> Tensor:
         """``x0`` brought to a noise level with the noise ``eps``."""
         alpha, scale = self.scales(sigma)
@@ -103,7 +112,9 @@ def split(path: Path, kind: Prediction, x: Tensor, sigma: float, out: Tensor) ->
     alpha, scale = path.scales(sigma)
     if kind == "velocity":
         total = alpha + scale
-        x0, eps = (x - scale * out) / total, (x + alpha * out) / total
+        x0, eps = x - scale * out, x + alpha * out
+        if total != 1.0:  # in rectified flow it is 1, and two passes over the latent are saved
+            x0, eps = x0 / total, eps / total
     elif kind == "v":
         norm = math.hypot(alpha, scale)
         a, s = alpha / norm, scale / norm
