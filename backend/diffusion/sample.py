@@ -109,7 +109,7 @@ def sample(
     with torch.no_grad():
         taken = max(end - (len(levels) - 1), 0)
         x = integrate(model, kind, levels, x, solver.params, made, hooks, taken, whole)
-    return latent.but(samples=_finite(x), sigma=levels[-1])
+    return latent.but(samples=finite(x), sigma=levels[-1])
 
 
 def invert(
@@ -146,7 +146,7 @@ def invert(
     model = GuidedModel(denoiser, replace(guider, kind=kind), latent.count, hooks.check, around)
     with torch.no_grad():
         x = integrate(model, EULER, levels, x, {}, (), hooks, last, whole, upward=True)
-    return latent.but(samples=_finite(x), sigma=levels[-1])
+    return latent.but(samples=finite(x), sigma=levels[-1])
 
 
 def integrate(
@@ -238,7 +238,7 @@ class GuidedModel:
         prepared = self._ready([term.conditioning.at(place[0] / place[1]) for term in terms])
         if prepared is None:
             return [self._predict(x, sigma, [term], place)[0] for term in terms]
-        batch = x.repeat(len(terms), *[1] * (x.ndim - 1))
+        batch = x if len(terms) == 1 else x.repeat(len(terms), *[1] * (x.ndim - 1))
         with ExitStack() as stack:
             if self._around:
                 image = self._denoiser.tokens(batch.shape)
@@ -261,7 +261,7 @@ class GuidedModel:
         return self._prepared[key][1]
 
 
-def _finite(x: Tensor) -> Float32:
+def finite(x: Tensor) -> Float32:
     """The latents of a run, on the CPU.
 
     Raises:

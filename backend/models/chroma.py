@@ -157,6 +157,7 @@ class ChromaDenoiser:
         self._net = transformer
         self._geometry = geometry
         self._device = device
+        self._kept: dict[Any, Tensor] = {}
 
     def tokens(self, shape: Sequence[int]) -> int:
         """Packed image tokens of one sample."""
@@ -188,7 +189,7 @@ class ChromaDenoiser:
         if mask is not None:
             image = mask.new_ones(mask.shape[0], self.tokens(x.shape))
             prepared = {**prepared, "attention_mask": torch.cat([mask, image], 1)}
-        return patches2x2.call(self._net, x, sigma, CARD.title, **prepared)
+        return patches2x2.call(self._net, x, sigma, CARD.title, self._kept, **prepared)
 
 
 FAMILY = Chroma()

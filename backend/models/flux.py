@@ -201,6 +201,7 @@ class FluxDenoiser:
         self._guidance = guidance
         self._device = device
         self._fills = fills
+        self._kept: dict[Any, Tensor] = {}
         self._beside = 0  # tokens of references in the call that runs
 
     def tokens(self, shape: Sequence[int]) -> int:
@@ -249,7 +250,7 @@ class FluxDenoiser:
             fill.check_size(x, hole)
             more = patches2x2.pack(hole)
         self._beside = sum(self.tokens(each.shape) for each in told["others"])
-        return patches2x2.call(self._net, x, sigma, CARD.title, more=more, **told)
+        return patches2x2.call(self._net, x, sigma, CARD.title, self._kept, more=more, **told)
 
     def _hole(self, conditionings: Sequence[Conditioning], count: int) -> Tensor:
         """The picture with its hole, and behind its channels a mask for every pixel of a cell."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,10 @@ SHIPPED = "preview.json"
 
 View = Callable[["Tensor"], Image | None]
 """A look at clean latents; ``None`` where there is no time for one."""
+SHARE = 0.005
+"""The part of a run's time that previews may take; a tiny decoder keeps to a larger one itself."""
+FIRST = 0.001
+"""Seconds that the first preview of a run is taken to cost, before one was measured."""
 
 
 def default_root() -> Path:
@@ -46,6 +51,10 @@ def default_root() -> Path:
         return cache_folder() / "previews"
     except SettingError as error:
         raise CatalogError(str(error)) from error
+
+
+FIRST = 0.001
+"""Seconds that the first preview of a run is taken to cost, before one was measured."""
 
 
 class SpaceColours:
@@ -201,6 +210,34 @@ def viewer(model: Model, space: str, load: Load) -> View:
         return Image(known.colours(np.asarray(shown.float().cpu().numpy())))
 
     return view
+
+
+class Shown:
+    """Shows a run: the last step, and those before it for which there is time."""
+
+    def __init__(
+        self,
+        view: View,
+        show: Callable[[Image], None],
+        share: float = SHARE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``share`` is the part of the run's time that there is for it; the run begins now, by
+        ``clock`` in seconds."""
+        self._view, self._show, self._share, self._clock = view, show, share, clock
+        self._began = clock()
+        self._spent = FIRST
+
+    def __call__(self, x0: Tensor, last: bool = False) -> None:
+        """Show clean latents, unless it is not yet time."""
+        if not last and self._spent > self._share * (self._clock() - self._began):
+            return
+        seen = still(x0).cpu()  # waits for the step, whose time is none of the preview's
+        begin = self._clock()
+        picture = self._view(seen)
+        if picture is not None:
+            self._show(picture)
+        self._spent += self._clock() - begin
 
 
 def still(x0: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from backend.models.experts import assemble
 from backend.models.family import describe
 from backend.models.patch import Stage, surround
 from backend.models.pipelines.reference import refuse_whole
-from backend.models.preview import viewer
+from backend.models.preview import SHARE, Shown, viewer
 from backend.models.seams.maps import Recorder
 from backend.sdk import Context
 from backend.values import Guider, Latent, Model, Noise, Schedule, Solver
@@ -41,7 +41,7 @@ def denoise(
         DiffusionError: the guider has no model, or spaces and sizes do not go together.
         CatalogError: the model's files cannot be used.
     """
-    model = _checked(guider, latent)
+    model = checked(guider, latent)
 
     def dress(stage: Stage) -> tuple[Around, ...]:
         return surround(stage, guider.terms) + tuple(each.around(stage) for each in watch)
@@ -68,7 +68,7 @@ def find_noise(ctx: Context, guider: Guider, schedule: Schedule, latent: Latent)
         DiffusionError: the guider has no model, or spaces and sizes do not go together.
         CatalogError: the model's files cannot be used.
     """
-    model = _checked(guider, latent)
+    model = checked(guider, latent)
     denoiser, around = assemble(
         model, ctx.load, ctx.device, lambda stage: surround(stage, guider.terms)
     )
@@ -83,7 +83,7 @@ def find_noise(ctx: Context, guider: Guider, schedule: Schedule, latent: Latent)
     )
 
 
-def _checked(guider: Guider, latent: Latent) -> Model:
+def checked(guider: Guider, latent: Latent) -> Model:
     """The guider's model, after a look at spaces and sizes."""
     if guider.model is None:
         raise DiffusionError("This guider has no model. Connect one to the node that makes it.")
@@ -122,11 +122,10 @@ def _check_shape(facts: ModelFacts, latent: Latent) -> None:
 
 def _hooks(ctx: Context, model: Model, latent: Latent) -> Hooks:
     view = viewer(model, latent.space, ctx.load)
+    show = Shown(view, ctx.preview, share=1.0 if model.preview else SHARE)
 
     def step(done: int, total: int, x0: Tensor) -> None:
         ctx.progress(done, total)
-        picture = view(x0)
-        if picture is not None:
-            ctx.preview(picture)
+        show(x0, last=done == total)
 
     return Hooks(check=ctx.check, step=step)

@@ -63,7 +63,7 @@ def test_the_last_preview_has_the_colours_of_the_picture(ctx: Place):
     loaded = load_model(ctx, "primer")
     latent = run(ctx, loaded)
     picture = vae_decode(ctx, loaded.vae, latent)
-    assert len(ctx.previews) == 6
+    assert 1 <= len(ctx.previews) <= 6
     assert decibels(ctx.previews[-1].pixels, blocks(picture.pixels, 8)) > 20
 
 

@@ -15,6 +15,7 @@ from backend.models.preview import (
     NAME,
     SHIPPED,
     PreviewLoader,
+    Shown,
     SpaceColours,
     frame_of,
     learning,
@@ -208,3 +209,44 @@ def test_each_latent_frame_is_paired_with_a_frame_that_it_stands_for(tmp_path: P
     assert found is not None
     assert found.cells == 3 * 256
     assert np.abs(found.matrix - matrix).max() < 5e-3
+
+
+class Time:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(("step", "cost", "shown"), [(1.0, 0.004, 20), (0.01, 0.002, 1)])
+def test_previews_keep_to_their_share_of_a_run(step: float, cost: float, shown: int) -> None:
+    """Slow steps are all shown; of quick ones the last, whatever it costs."""
+    clock, pictures = Time(), []
+
+    def view(x0: torch.Tensor) -> Image:
+        clock.now += cost
+        return Image(np.full((1, 1, 1, 3), x0.mean().item(), np.float32))
+
+    show = Shown(view, pictures.append, clock=clock)
+    for index in range(20):
+        clock.now += step
+        show(torch.full((1, 4, 2, 2), index / 20), last=index == 19)
+    assert len(pictures) == shown
+    assert pictures[-1].pixels.max() == pytest.approx(19 / 20)
+
+
+def test_previews_of_many_quick_steps_take_no_more_than_their_share() -> None:
+    clock, pictures = Time(), []
+
+    def view(x0: torch.Tensor) -> Image:
+        clock.now += 0.002
+        return Image(np.zeros((1, 1, 1, 3), np.float32))
+
+    show = Shown(view, pictures.append, share=0.01, clock=clock)
+    for _ in range(1000):
+        clock.now += 0.01
+        show(torch.zeros(1, 4, 2, 2))
+    assert 0.008 < 0.002 * len(pictures) / clock.now < 0.0101

@@ -180,3 +180,26 @@ def test_a_cancel_inside_a_captured_attention_leaves_nothing_behind() -> None:
     for handle in handles:
         handle.remove()
     assert torch.equal(run(), plain)
+
+
+def stops_in(net: nn.Module) -> list[str]:
+    """The names of the modules before which it is asked."""
+    hooks = lay_stops(net, lambda: None)
+    found = [name for name, module in net.named_modules() if module._forward_pre_hooks]
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def test_what_is_in_a_block_gets_stops_where_the_block_is_large() -> None:
+    """Each costs time, and a small block is soon over."""
+
+    def block(width: int) -> nn.Module:
+        inner = nn.ModuleList([nn.Linear(width, width), nn.Dropout(), nn.Linear(width, width)])
+        return nn.ModuleDict({"net": inner, "conv": nn.Conv2d(1, 1, 1)})
+
+    small, large = (nn.ModuleDict({"blocks": nn.ModuleList([block(w)])}) for w in (512, 1024))
+    assert stops_in(small) == ["blocks.0", "blocks.0.conv"]
+    assert stops_in(large) == [
+        "blocks.0", "blocks.0.net.0", "blocks.0.net.1", "blocks.0.net.2", "blocks.0.conv"
+    ]  # fmt: skip

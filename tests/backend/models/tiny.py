@@ -61,6 +61,23 @@ def t5(width: int = 32) -> T5EncoderModel:
     return T5EncoderModel(config).eval()
 
 
+def clip() -> CLIPTextModel:
+    """An encoder for the tokenizer's tokens."""
+    config = CLIPTextConfig(
+        vocab_size=len(clip_tokenizer()),
+        hidden_size=32,
+        intermediate_size=64,
+        projection_dim=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=TOKENS,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+    )
+    return CLIPTextModel(config).eval()
+
+
 def transformer(guidance: bool) -> FluxTransformer2DModel:
     torch.manual_seed(0)
     net = FluxTransformer2DModel(
@@ -100,24 +117,11 @@ def vae(**changes: Any) -> AutoencoderKL:
 def write(folder: Path, guidance: bool = True, **scheduler: Any) -> Path:
     """Write the model folder; ``scheduler`` overrides FLUX.1-dev's settings."""
     torch.manual_seed(0)
-    clip = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(clip_tokenizer()),
-            hidden_size=32,
-            intermediate_size=64,
-            projection_dim=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            max_position_embeddings=TOKENS,
-            bos_token_id=0,
-            eos_token_id=1,
-            pad_token_id=1,
-        )
-    )
+    pooled = clip()
     settings = {"shift": 3.0, "use_dynamic_shifting": True, **scheduler}
     parts = {
         "scheduler": FlowMatchEulerDiscreteScheduler(**settings),
-        "text_encoder": clip.eval(),
+        "text_encoder": pooled,
         "text_encoder_2": t5(),
         "tokenizer": clip_tokenizer(),
         "tokenizer_2": t5_tokenizer(),
