@@ -71,6 +71,7 @@ __all__ = [
     "NameTemplate",
     "NodeType",
     "Noise",
+    "Peak",
     "Range",
     "Saved",
     "ScalarList",
@@ -114,6 +115,21 @@ class Saved:
     hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """What one call of a node needs of the device, told before it runs.
+
+    ``uses`` names the inputs whose weights it computes with, in order, each with its passes: how
+    often their networks are called from the first block to the last. A ``Guider`` stands for its
+    model, a ``TextEncoder`` for all encoders of a model, and ``vae.decoder`` for that part of a
+    network. ``activation`` is the most bytes that it needs at once beside weights, in float32, and
+    ``None`` where a size is not known yet. Both are formulas; what is measured corrects them.
+    """
+
+    activation: int | None = 0
+    uses: tuple[tuple[str, int], ...] = ()
+
+
 class Lookup(Protocol):
     """What a facts hook may ask about the outside: headers only, and only of granted files."""
 
@@ -153,6 +169,11 @@ class Context(Protocol):
 
     def check(self) -> None:
         """Do nothing, or raise ``Cancelled``. Call it in every long loop."""
+
+    @property
+    def frugal(self) -> bool:
+        """Whether memory ran out in this call before: take as little as can be (small tiles, one
+        after the other), even if that takes longer and rounds otherwise."""
 
     def progress(self, done: float, total: float) -> None:
         """Say how far the node is."""
@@ -260,8 +281,27 @@ class NodeType:
         return self._hook("facts", hook)
 
     def peak(self, hook: Hook) -> Hook:
-        """Register ``hook(p, **facts by input) -> int``: bytes needed beside the weights."""
+        """Register ``hook(p, **facts by input) -> Peak``: what a call needs of the device.
+
+        ``p`` and the facts are those of ``facts``, of one item where lists map the node. A node
+        that loads weights has one::
+
+            @upscale.peak
+            def _(p, vae, image):
+                if image is None or not image.width or not image.height:
+                    return Peak(None, (("vae", 1),))
+                return Peak(4 * 300 * image.width * image.height, (("vae", image.count or 1),))
+        """
         return self._hook("peak", hook)
+
+    def gives(self, hook: Hook) -> Hook:
+        """Register ``hook(p, ctx, **inputs) -> outputs``: what a node gives, told before a run.
+
+        Nodes that take and give nothing but models, encoders and VAEs are asked what they give to
+        plan the memory of a run. Their function is called for that, unless they have this hook:
+        where the function does more than read headers. ``ctx`` finds models and reads files only.
+        """
+        return self._hook("gives", hook)
 
     def needs(self, hook: Hook) -> Hook:
         """Register ``hook(p, known) -> set of input names`` still wanted, given what is known.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, NamedTuple
 
 from backend.models.agree import same_latent_space
+from backend.models.costs import guided
 from backend.models.explain import explained
 from backend.models.looks import word_maps
 from backend.sdk import (
@@ -15,6 +16,7 @@ from backend.sdk import (
     Mask,
     Multiline,
     Noise,
+    Peak,
     Range,
     Schedule,
     Solver,
@@ -82,3 +84,15 @@ def _(
         "latent": known.but(noise=None),
         "map": facts_of("Mask", count=known.count, **size),
     }
+
+
+@sample_with_map.peak
+def _(
+    p: Any,
+    guider: Facts | None,
+    solver: Facts | None,
+    schedule: Facts | None,
+    latent: Facts | None,
+    **others: Facts | None,
+) -> Peak:
+    return guided(guider, latent, schedule, solver)

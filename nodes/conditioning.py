@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from backend.diffusion.guide import guidance_kinds
 from backend.graph.prompts import read_prompt
 from backend.models.agree import runs_in_steps, same_text_space
+from backend.models.costs import branches_of, encoding
 from backend.models.encode import check_prompt, coder, encode_plain, encode_prompt
 from backend.models.explain import explained
 from backend.models.family import describe
@@ -17,6 +18,7 @@ from backend.sdk import (
     Guider,
     Model,
     Multiline,
+    Peak,
     Range,
     ScalarList,
     TextEncoder,
@@ -91,7 +93,12 @@ def _(p: Any, text_encoder: Facts | None) -> Facts:
     if p.text is not None and p.syntax is not None:
         with explained():
             check_prompt(p.text, p.syntax)
-    return facts_of("Conditioning", space=text_encoder and text_encoder.space, count=1)
+    return conditioning_facts(text_encoder)
+
+
+@encode_text.peak
+def _(p: Any, text_encoder: Facts | None) -> Peak:
+    return encoding(text_encoder, p.text, p.syntax == "weights")
 
 
 @node(category="Sampling/Parts", title="Guider", aliases=("cfg", "cfg-zero", "guidance"))
@@ -209,6 +216,14 @@ def compose_conditions(
     return Guider("compose", {}, model, (*terms, Term("negative", negative)))
 
 
+def conditioning_facts(text_encoder: Facts | None) -> Facts:
+    """Facts of the conditioning of one text."""
+    if text_encoder is None:
+        return facts_of("Conditioning", count=1)
+    known = facts_of("Conditioning", space=text_encoder.space, count=1)
+    return known.but(bytes=text_encoder.told_bytes)
+
+
 def pair(
     positive: Conditioning, negative: Conditioning | None, kind: str
 ) -> tuple[tuple[Term, ...], str]:
@@ -245,28 +260,42 @@ def _published_layers(model: Model) -> tuple[int, ...]:
     return tuple(int(layer) for layer in said["layers"])
 
 
-def _guider_facts(kind: str, model: Facts | None, *conditionings: Facts | None) -> Facts:
+def guider_facts(
+    kind: str, model: Facts | None, *conditionings: Facts | None, more: int = 0
+) -> Facts:
+    """Facts of a guider with a term for each conditioning that is linked, and ``more`` beside.
+
+    Raises:
+        UserError: the model runs whole, or a conditioning is of another text space.
+    """
     runs_in_steps(model)
     same_text_space(model, conditionings)
-    return facts_of("Guider", kind=kind, family=model and model.family, space=model and model.space)
+    known = facts_of("Guider", kind=kind, branches=branches_of(kind, len(conditionings) + more))
+    if model is None:
+        return known
+    return known.but(
+        family=model.family, space=model.space, patch=model.patch, token_bytes=model.token_bytes
+    )
 
 
 @guider.facts
 def _(p: Any, model: Facts | None, positive: Facts | None, negative: Facts | None = None) -> Facts:
-    return _guider_facts(p.kind if negative is not None else "none", model, positive, negative)
+    if negative is None:
+        return guider_facts("none", model, positive)
+    return guider_facts(p.kind, model, positive, negative)
 
 
 @cfg_pp_guider.facts
 def _(p: Any, model: Facts | None, positive: Facts | None, negative: Facts | None) -> Facts:
-    return _guider_facts("cfg_pp", model, positive, negative)
+    return guider_facts("cfg_pp", model, positive, negative)
 
 
 @skip_layer_guider.facts
 def _(p: Any, model: Facts | None, positive: Facts | None, negative: Facts | None) -> Facts:
     _whole(p.layers or ())
-    return _guider_facts("skip_layer", model, positive, negative)
+    return guider_facts("skip_layer", model, positive, negative, more=1 if p.skip else 0)
 
 
 @compose_conditions.facts
 def _(p: Any, model: Facts | None, negative: Facts | None, conditions: Any = ()) -> Facts:
-    return _guider_facts("compose", model, negative, *(conditions or ()))
+    return guider_facts("compose", model, negative, *(conditions or ()))

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Annotated, Any
 
-from backend.models.agree import runs_in_steps, same_text_space
+from backend.models.agree import runs_in_steps
 from backend.models.explain import explained
 from backend.models.family import describe
 from backend.sdk import (
@@ -22,7 +22,7 @@ from backend.sdk import (
     node,
 )
 from backend.values import Expert
-from nodes.conditioning import pair
+from nodes.conditioning import guider_facts, pair
 
 
 @node(category="Model", aliases=("ediff-i", "refiner", "ensemble", "high low noise", "wan 2.2"))
@@ -123,11 +123,4 @@ def expert_guider(
 
 @expert_guider.facts
 def _(p: Any, model: Facts | None, positive: Facts | None, negative: Facts | None) -> Facts:
-    runs_in_steps(model)
-    same_text_space(model, (positive, negative))
-    return facts_of(
-        "Guider",
-        kind="cfg_experts",
-        family=model and model.family,
-        space=model and model.space,
-    )
+    return guider_facts("cfg_experts", model, positive, negative)

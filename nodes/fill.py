@@ -6,9 +6,10 @@ from typing import Any
 
 from backend.models import fill
 from backend.models.agree import size_fits
+from backend.models.costs import coding
 from backend.models.explain import explained
 from backend.models.family import family_of
-from backend.sdk import VAE, Conditioning, Context, Facts, Image, Mask, facts_of, node
+from backend.sdk import VAE, Conditioning, Context, Facts, Image, Mask, Peak, facts_of, node
 
 
 @node(
@@ -56,7 +57,6 @@ def _(
     vae: Facts | None,
     image: Facts | None,
     mask: Facts | None,
-) -> int:
-    if vae is None or image is None:
-        return 0
-    return (vae.pixel_bytes or 0) * (image.width or 0) * (image.height or 0)
+) -> Peak:
+    known = image or facts_of("Image")
+    return coding(vae, known.width, known.height, known.count)

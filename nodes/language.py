@@ -19,6 +19,7 @@ from backend.sdk import (
     LanguageModel,
     ModelRef,
     Multiline,
+    Peak,
     Range,
     SeedParam,
     UserError,
@@ -111,7 +112,7 @@ def _(p: Any, model: Facts | None) -> Facts:
 
 
 @generate_text.peak
-def _(p: Any, model: Facts | None) -> int:
+def _(p: Any, model: Facts | None) -> Peak:
     return _peak(model, p.max_tokens, p.prompt, p.system)
 
 
@@ -160,8 +161,8 @@ def _(p: Any, model: Facts | None) -> Facts:
 
 
 @rewrite_prompt.peak
-def _(p: Any, model: Facts | None) -> int:
-    return _peak(model, p.max_tokens, p.text, p.instruction)
+def _(p: Any, model: Facts | None) -> Peak:
+    return _peak(model, p.max_tokens, p.text, p.instruction, count=p.count)
 
 
 SCHEMA = '{"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}'
@@ -205,7 +206,7 @@ def _(p: Any, model: Facts | None) -> Facts:
 
 
 @generate_json.peak
-def _(p: Any, model: Facts | None) -> int:
+def _(p: Any, model: Facts | None) -> Peak:
     return _peak(model, p.max_tokens, p.prompt, p.schema, p.system)
 
 
@@ -246,12 +247,22 @@ def _(p: Any, model: Facts | None, image: Facts | None) -> Facts:
 
 
 @caption_image.peak
-def _(p: Any, model: Facts | None, image: Facts | None) -> int:
-    return _peak(model, p.max_tokens, p.prompt, more=PICTURE_TOKENS)
+def _(p: Any, model: Facts | None, image: Facts | None) -> Peak:
+    count = image.count if image is not None else None
+    return _peak(model, p.max_tokens, p.prompt, more=PICTURE_TOKENS, count=count)
 
 
-def _peak(model: Facts | None, max_tokens: int | None, *texts: str | None, more: int = 0) -> int:
-    """Bytes of the key-value cache: a byte of a text is a token at most."""
-    each = (model and model.token_bytes) or 0
+def _peak(
+    model: Facts | None,
+    max_tokens: int | None,
+    *texts: str | None,
+    more: int = 0,
+    count: int | None = 1,
+) -> Peak:
+    """Twice the key-value cache at 16 bits, which is that in float32: a byte of a text is a token
+    at most. Every token that is written is a pass."""
+    uses = (("model", (max_tokens or 1) * (count or 1)),)
+    if model is None or not model.token_bytes or max_tokens is None or None in texts:
+        return Peak(None, uses)
     written = sum(len((text or "").encode()) for text in texts)
-    return int(each * (written + (max_tokens or 0) + more))
+    return Peak(2 * model.token_bytes * (written + max_tokens + more), uses)

@@ -9,10 +9,11 @@ import numpy as np
 
 from backend.diffusion.inpaint import latent_mask
 from backend.models.agree import runs_in_steps, same_latent_space, size_fits, tile_fits
+from backend.models.costs import coding as coding_peak
 from backend.models.explain import explained
 from backend.models.family import describe, family_of
 from backend.models.preview import learn
-from backend.models.tiling.tiles import Coding
+from backend.models.tiling.tiles import Coding, tiles_for
 from backend.sdk import (
     VAE,
     Context,
@@ -21,6 +22,7 @@ from backend.sdk import (
     Latent,
     Mask,
     Model,
+    Peak,
     Range,
     SeedParam,
     UserError,
@@ -61,12 +63,14 @@ def _(p: Any, model: Facts | None) -> Facts:
     runs_in_steps(model)
     size_fits(p.width, p.height, model)
     factor = model.factor
+    width = model.own_width if p.width == 0 else p.width
+    height = model.own_height if p.height == 0 else p.height
     return facts_of(
         "Latent",
         space=model.space,
         factor=factor,
-        width=p.width // factor if factor and p.width else None,
-        height=p.height // factor if factor and p.height else None,
+        width=width // factor if factor and width else None,
+        height=height // factor if factor and height else None,
         channels=model.channels,
         count=p.count,
         noise=0.0,
@@ -104,7 +108,7 @@ def vae_encode(
     """
     with explained():
         drawn = seed if posterior == "sample" else None
-        coding = Coding(tile, overlap, told=_told(ctx))
+        coding = Coding(*tiles_for(ctx, tile, overlap), told=_told(ctx))
         latent = family_of(vae).encode_image(vae, image, ctx.load, ctx.device, drawn, coding)
         learn(vae, latent.samples, image, ctx.load)
         return latent
@@ -135,11 +139,9 @@ def _(p: Any, vae: Facts | None, image: Facts | None) -> Facts:
 
 
 @vae_encode.peak
-def _(p: Any, vae: Facts | None, image: Facts | None) -> int:
-    if vae is None or image is None:
-        return 0
-    side = p.tile or 1 << 30
-    return (vae.pixel_bytes or 0) * min(image.width or 0, side) * min(image.height or 0, side)
+def _(p: Any, vae: Facts | None, image: Facts | None) -> Peak:
+    known = image or facts_of("Image")
+    return coding_peak(vae, known.width, known.height, known.count, p.tile, p.overlap)
 
 
 @node(
@@ -173,7 +175,7 @@ def vae_decode(
             "of the model that made the latent."
         )
     with explained():
-        coding = Coding(tile, overlap, wide, _told(ctx))
+        coding = Coding(*tiles_for(ctx, tile, overlap), wide, _told(ctx))
         image = family_of(vae).decode_latent(vae, latent, ctx.load, ctx.device, coding)
         learn(vae, latent.samples, image, ctx.load)
         return image
@@ -199,12 +201,10 @@ def _(p: Any, vae: Facts | None, latent: Facts | None) -> Facts:
 
 
 @vae_decode.peak
-def _(p: Any, vae: Facts | None, latent: Facts | None) -> int:
-    if vae is None or latent is None:
-        return 0
-    factor, side = vae.factor or 0, p.tile or 1 << 30
-    width, height = (latent.width or 0) * factor, (latent.height or 0) * factor
-    return (vae.pixel_bytes or 0) * min(width, side) * min(height, side)
+def _(p: Any, vae: Facts | None, latent: Facts | None) -> Peak:
+    known, factor = latent or facts_of("Latent"), (vae and vae.factor) or 0
+    size = (known.width or 0) * factor, (known.height or 0) * factor
+    return coding_peak(vae, *size, known.count, p.tile, p.overlap, "decoder")
 
 
 @node(category="Latent", title="In-paint mask", aliases=("inpaint", "mask latent", "noise mask"))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from backend.catalog.errors import CatalogError
 from backend.catalog.source import open_files, open_model
+from backend.models.costs import text_bytes, told_bytes
 from backend.models.explain import explained
 from backend.models.family import References, families, read_facts, recognise, references
 from backend.sdk import (
@@ -145,7 +146,7 @@ def model_facts(look: Callable[[], Any]) -> dict[str, Facts]:
         said = read_facts(family, folder)
     except CatalogError:  # the checks name what is wrong with the model; here it is just unknown
         return {name: facts_of(kind) for name, kind in bare.items()}
-    geometry, roles = said.geometry, family.card.roles
+    geometry, roles, own = said.geometry, family.card.roles, said.defaults
     grid = {
         "factor": geometry.factor, "channels": geometry.channels, "patch": geometry.patch,
         "frame_factor": geometry.frame_factor,
@@ -159,8 +160,12 @@ def model_facts(look: Callable[[], Any]) -> dict[str, Facts]:
 
     return {
         "model": known("Model", roles["model"], space=said.latent_space,
-                       text_space=said.text_space, token_bytes=said.token_bytes, **grid),
-        "text_encoder": known("TextEncoder", roles["text"], space=said.text_space),
+                       text_space=said.text_space, token_bytes=said.token_bytes,
+                       own_width=own.width, own_height=own.height, own_frames=own.frames,
+                       own_solver=own.solver, own_guider=own.guider, **grid),
+        "text_encoder": known("TextEncoder", roles["text"], space=said.text_space,
+                              text_bytes=text_bytes(folder, roles["text"], said),
+                              told_bytes=told_bytes(folder, roles["text"], said) or None),
         "vae": known("VAE", roles["vae"], space=said.latent_space,
                      pixel_bytes=said.pixel_bytes, **grid),
     }  # fmt: skip

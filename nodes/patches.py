@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from backend.models.agree import runs_in_steps
 from backend.models.explain import explained
-from backend.models.lora.adapter import check_lora, lora_patch, text_patch, unused
+from backend.models.lora.adapter import check_lora, lora_patch, plain_patch, text_patch, unused
 from backend.models.lora.fit import check_fits
 from backend.models.pipelines.reference import refuse_whole
 from backend.models.rotary import METHODS
@@ -107,6 +107,13 @@ def _(p: Any, model: Facts | None) -> Facts:
     runs_in_steps(model)
     _check(p, model, on_text=False)
     return model or facts_of("Model")
+
+
+@lora.gives
+def _(p: Any, ctx: Context, model: Model) -> Model:
+    """The same without the look at the model's layers, for which it is made without weights."""
+    path = ctx.read(p.file)
+    return model.with_(plain_patch(path, p.strength, p.begin, p.end)) if p.strength else model
 
 
 @lora_on_text.facts

@@ -22,6 +22,7 @@ from backend.sdk import (
     Model,
     ModelRef,
     Multiline,
+    Peak,
     Range,
     SeedParam,
     UserError,
@@ -277,6 +278,32 @@ def _(p: Any, model: Facts | None, **others: Facts | None) -> dict[str, Facts]:
 def _(p: Any, model: Facts | None) -> Facts:
     _whole(model)
     return facts_of("Audio")
+
+
+@pipeline_image.peak
+def _(p: Any, model: Facts | None) -> Peak:
+    return _whole_peak(p.steps, p.count)
+
+
+@pipeline_edit.peak
+def _(p: Any, model: Facts | None, image: Facts | None, mask: Facts | None = None) -> Peak:
+    return _whole_peak(p.steps, p.count)
+
+
+@pipeline_video.peak
+def _(p: Any, model: Facts | None, **others: Facts | None) -> Peak:
+    return _whole_peak(p.steps, 1)
+
+
+@pipeline_audio.peak
+def _(p: Any, model: Facts | None) -> Peak:
+    return _whole_peak(p.steps, 1)
+
+
+def _whole_peak(steps: int | None, count: int | None) -> Peak:
+    """What a pipeline computes in is its own affair; its denoiser is called at each step, so often
+    at least."""
+    return Peak(None, (("model", max(steps or 1, 1) * (count or 1)),))
 
 
 def _pictures(ctx: Context, model: Model, wish: Any, read: Any) -> Image:

@@ -14,6 +14,7 @@ from backend.sdk import (
     Context,
     Facts,
     Multiline,
+    Peak,
     Range,
     TextEncoder,
     UserError,
@@ -100,6 +101,11 @@ def _(p: Any, text_encoder: Facts | None) -> Facts:
         with explained():
             check_prompt(p.text, p.syntax)
     return facts_of("Text")
+
+
+@token_view.peak
+def _(p: Any, text_encoder: Facts | None) -> Peak:
+    return Peak()  # tokenizers alone
 
 
 @zero_out.facts

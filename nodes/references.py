@@ -7,6 +7,7 @@ from typing import Any
 
 from backend.models import reference
 from backend.models.agree import size_fits
+from backend.models.costs import coding, encoding
 from backend.models.explain import explained
 from backend.models.family import SeeingFamily, describe, family_of
 from backend.sdk import (
@@ -16,11 +17,13 @@ from backend.sdk import (
     Facts,
     Image,
     Multiline,
+    Peak,
     TextEncoder,
     UserError,
     facts_of,
     node,
 )
+from nodes.conditioning import conditioning_facts
 
 
 @node(
@@ -93,14 +96,18 @@ def _(
 ) -> Facts:
     for image in images:
         _takes(vae, image)
-    return facts_of("Conditioning", space=text_encoder and text_encoder.space, count=1)
+    return conditioning_facts(text_encoder)
 
 
 @encode_edit_text.peak
 def _(
     p: Any, text_encoder: Facts | None, vae: Facts | None, images: Sequence[Facts | None] = ()
-) -> int:
-    return max((_coding(vae, image) for image in images), default=0)
+) -> Peak:
+    text, coded = encoding(text_encoder, None, False), [_coding(vae, image) for image in images]
+    each = [peak.activation for peak in (text, *coded)]
+    known = [need for need in each if need is not None]
+    uses = [use for peak in (text, *coded) for use in peak.uses]
+    return Peak(max(known) if len(known) == len(each) else None, tuple(uses))
 
 
 @reference_image.facts
@@ -110,7 +117,7 @@ def _(p: Any, conditioning: Facts | None, vae: Facts | None, image: Facts | None
 
 
 @reference_image.peak
-def _(p: Any, conditioning: Facts | None, vae: Facts | None, image: Facts | None) -> int:
+def _(p: Any, conditioning: Facts | None, vae: Facts | None, image: Facts | None) -> Peak:
     return _coding(vae, image)
 
 
@@ -120,8 +127,7 @@ def _takes(vae: Facts | None, image: Facts | None) -> None:
         size_fits(image.width, image.height, vae)
 
 
-def _coding(vae: Facts | None, image: Facts | None) -> int:
-    """Bytes at the peak of encoding one picture."""
-    if vae is None or image is None:
-        return 0
-    return (vae.pixel_bytes or 0) * (image.width or 0) * (image.height or 0)
+def _coding(vae: Facts | None, image: Facts | None) -> Peak:
+    """The peak of encoding pictures."""
+    known = image or facts_of("Image")
+    return coding(vae, known.width, known.height, known.count)

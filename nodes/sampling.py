@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from backend.diffusion.mix import semantic_mix as mix_layout
-from backend.diffusion.schedule import schedule_kinds
+from backend.diffusion.schedule import cut, schedule_kinds
 from backend.diffusion.solver import solver_kinds
 from backend.models.agree import runs_in_steps, same_latent_space, same_text_space
+from backend.models.costs import branches_of, calls_of, guided, sampling
 from backend.models.explain import explained
 from backend.models.family import describe
 from backend.models.run import denoise as run_sampler
@@ -20,6 +21,7 @@ from backend.sdk import (
     Latent,
     Model,
     Noise,
+    Peak,
     Range,
     ScalarList,
     Schedule,
@@ -255,7 +257,10 @@ def _(p: Any) -> Facts:
 
 @schedule.facts
 def _(p: Any) -> Facts:
-    return facts_of("Schedule", kind=p.kind, steps=p.steps)
+    told = None not in (p.steps, p.denoise, p.leave, p.sigmas)
+    levels = [s for s in p.sigmas if s] if told else []
+    taken = _taken(len(levels) or p.steps, 1.0 - p.denoise, p.leave) if told else None
+    return facts_of("Schedule", kind=p.kind, steps=p.steps, taken=taken)
 
 
 @noise.facts
@@ -270,10 +275,41 @@ def _(
     positive: Facts | None,
     latent: Facts | None,
     negative: Facts | None = None,
-) -> int:
-    if model is None or latent is None:
-        return 0
-    cells = (latent.width or 0) * (latent.height or 0) * (latent.frames or 1)
-    tokens = cells // (model.patch or 1) ** 2
-    branches = 2 if negative is not None and p.cfg != 1 and p.guidance != "none" else 1
-    return (model.token_bytes or 0) * tokens * (latent.count or 1) * branches
+) -> Peak:
+    own = model or facts_of("Model")
+    kind = own.own_guider if p.guidance == "native" else p.guidance
+    plain = negative is None or p.cfg == 1
+    steps = _taken(p.steps, 1.0 - p.denoise) if None not in (p.steps, p.denoise) else None
+    solver = own.own_solver if p.solver == "native" else p.solver
+    calls = calls_of(solver, steps) if steps is not None else None
+    return sampling("model", model, latent, 1 if plain else branches_of(kind, 2), calls)
+
+
+@sample_with_parts.peak
+def _(
+    p: Any,
+    guider: Facts | None,
+    solver: Facts | None,
+    schedule: Facts | None,
+    latent: Facts | None,
+    **others: Facts | None,
+) -> Peak:
+    return guided(guider, latent, schedule, solver)
+
+
+@semantic_mix.peak
+def _(p: Any, guider: Facts | None, layout: Facts | None) -> Peak:
+    steps = _taken(p.steps, 1.0 - p.k_max) if None not in (p.steps, p.k_max) else None
+    schedule = facts_of("Schedule", taken=steps)
+    return guided(guider, layout, schedule, facts_of("Solver", kind=p.solver))
+
+
+@invert_latent.peak
+def _(p: Any, guider: Facts | None, schedule: Facts | None, latent: Facts | None) -> Peak:
+    return guided(guider, latent, schedule)
+
+
+def _taken(steps: int, start: float, end: float = 0.0) -> int:
+    """How many of a schedule's steps a run takes."""
+    first, last = cut(Schedule("native", {"end": end}, steps, start), steps)
+    return last - first

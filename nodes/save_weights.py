@@ -12,7 +12,7 @@ from backend.models.experts import experts_of
 from backend.models.explain import explained
 from backend.models.export import merge, metadata_of, write_network
 from backend.models.pipelines.reference import refuse_whole
-from backend.sdk import Context, Facts, Model, NameTemplate, Range, UserError, facts_of, node
+from backend.sdk import Context, Facts, Model, NameTemplate, Peak, Range, UserError, facts_of, node
 
 
 @node(
@@ -65,3 +65,8 @@ def save_model_part(
 def _(p: Any, model: Facts | None) -> Facts:
     runs_in_steps(model)
     return model or facts_of("Model")
+
+
+@save_model_part.peak
+def _(p: Any, model: Facts | None) -> Peak:
+    return Peak(None, (("model", 1),))

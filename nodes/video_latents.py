@@ -14,10 +14,11 @@ from backend.models.agree import (
     size_fits,
     tile_fits,
 )
+from backend.models.costs import coding as coding_peak
 from backend.models.explain import explained
 from backend.models.family import describe, video_family_of
 from backend.models.preview import learn_video, learning
-from backend.models.tiling.tiles import Coding
+from backend.models.tiling.tiles import Coding, tiles_for
 from backend.sdk import (
     VAE,
     Context,
@@ -25,6 +26,7 @@ from backend.sdk import (
     Image,
     Latent,
     Model,
+    Peak,
     Range,
     SeedParam,
     UserError,
@@ -75,13 +77,15 @@ def _(p: Any, model: Facts | None) -> Facts:
     size_fits(p.width, p.height, model)
     frames_fit(p.frames, model)
     factor, step = model.factor, model.frame_factor
+    width = model.own_width if p.width == 0 else p.width
+    height = model.own_height if p.height == 0 else p.height
     return known.but(
         space=model.space,
         factor=factor,
-        width=p.width // factor if factor and p.width else None,
-        height=p.height // factor if factor and p.height else None,
+        width=width // factor if factor and width else None,
+        height=height // factor if factor and height else None,
         channels=model.channels,
-        frames=_coded(p.frames, step),
+        frames=_coded(model.own_frames if p.frames == 0 else p.frames, step),
     )
 
 
@@ -150,11 +154,10 @@ def _(p: Any, vae: Facts | None, video: Facts | None) -> Facts:
 
 
 @vae_encode_video.peak
-def _(p: Any, vae: Facts | None, video: Facts | None) -> int:
-    if vae is None or video is None:
-        return 0
-    side = p.tile or 1 << 30
-    return (vae.pixel_bytes or 0) * min(video.width or 0, side) * min(video.height or 0, side)
+def _(p: Any, vae: Facts | None, video: Facts | None) -> Peak:
+    known = video or facts_of("Video")
+    frames = _coded(known.frames, vae.frame_factor) if vae else None
+    return coding_peak(vae, known.width, known.height, frames, p.tile, p.overlap)
 
 
 @node(
@@ -233,12 +236,11 @@ def _(p: Any, vae: Facts | None, latent: Facts | None) -> Facts:
 
 
 @vae_decode_video.peak
-def _(p: Any, vae: Facts | None, latent: Facts | None) -> int:
-    if vae is None or latent is None:
-        return 0
-    factor, side = vae.factor or 0, p.tile or 1 << 30
-    width, height = (latent.width or 0) * factor, (latent.height or 0) * factor
-    return (vae.pixel_bytes or 0) * min(width, side) * min(height, side)
+def _(p: Any, vae: Facts | None, latent: Facts | None) -> Peak:
+    known, factor = latent or facts_of("Latent"), (vae and vae.factor) or 0
+    size = (known.width or 0) * factor, (known.height or 0) * factor
+    frames = (known.frames or 1) * (known.count or 1)  # each latent frame is a pass
+    return coding_peak(vae, *size, frames, p.tile, p.overlap, "decoder")
 
 
 def _makes_videos(known: Facts | None) -> None:
@@ -267,4 +269,4 @@ def _coding(ctx: Context, tile: int, overlap: int, index: int = 0, count: int = 
         ctx.check()
         ctx.progress(index * total + done, count * total)
 
-    return Coding(tile, overlap, told=told)
+    return Coding(*tiles_for(ctx, tile, overlap), told=told)

@@ -149,6 +149,15 @@ def run(
             show_default="the setting run.device",
         ),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory",
+            metavar="SIZE",
+            help="Memory of the device for models and what they compute in, such as 8GiB.",
+            show_default="the setting run.memory",
+        ),
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -186,6 +195,7 @@ def run(
 
     flags = {
         "run.device": device,
+        "run.memory": memory,
         "run.isolated": isolated,
         "folders.output": None if out is None else str(out),
     }
@@ -216,16 +226,51 @@ def check(flow: Flow, allow_read: Allow = None, json: Json = False) -> None:
 
 
 @app.command()
-def plan(flow: Flow, allow_read: Allow = None, json: Json = False) -> None:
-    """Show which steps a run would take, and in which order.
+def plan(
+    flow: Flow,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory",
+            metavar="SIZE",
+            help="Memory of the device for models and what they compute in, such as 8GiB.",
+            show_default="the setting run.memory",
+        ),
+    ] = None,
+    host_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--host-memory",
+            metavar="SIZE",
+            help="Host memory for weights on their way, and for results.",
+            show_default="half of this machine's",
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="auto|cpu|cuda:N",
+            help="Where models would compute; with --memory it need not be there.",
+            show_default="the setting run.device",
+        ),
+    ] = None,
+    allow_read: Allow = None,
+    json: Json = False,
+) -> None:
+    """Show which steps a run would take, and in which order, and what it would do with the memory.
+
+    For each step that uses models: what it loads, lets go of and computes in. Then whether all of
+    it fits, and if it does not what would make it fit. Nothing is run or loaded.
 
     \b
     Example:
-      weft plan text-to-image
+      weft plan text-to-image --memory 8GiB --host-memory 16GiB
     """
-    from backend.cli.plan import plan_flow
+    from backend.cli.plan import Machine, plan_flow
 
-    raise typer.Exit(plan_flow(flow, tuple(allow_read or ()), json=json))
+    machine = Machine(memory, host_memory, device)
+    raise typer.Exit(plan_flow(flow, tuple(allow_read or ()), machine, json=json))
 
 
 @app.command()

@@ -77,8 +77,8 @@ class Param:
 class NodeSpec:
     """A node type. ``digest`` is that of the file which declares it; ``zone`` runs a body.
 
-    ``hooks`` names what the node type can answer beside running: ``facts``, ``peak``, ``needs``,
-    ``fingerprint``.
+    ``hooks`` names what the node type can answer beside running: ``facts``, ``peak``, ``gives``,
+    ``needs``, ``fingerprint``.
     """
 
     type: str

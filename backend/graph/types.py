@@ -18,6 +18,7 @@ class SocketType:
 
 _IMAGE = ("width", "height", "channels", "count")
 _GEOMETRY = ("factor", "channels", "patch", "frame_factor")
+_OWN = ("own_width", "own_height", "own_frames", "own_solver", "own_guider")
 _LATENT = ("space", "factor", "width", "height", "channels", "frames", "count", "noise", "masked")
 
 TYPES: Mapping[str, SocketType] = MappingProxyType(
@@ -42,9 +43,22 @@ TYPES: Mapping[str, SocketType] = MappingProxyType(
             SocketType(
                 "Model",
                 "model",
-                ("family", "space", "text_space", "identity", "bytes", *_GEOMETRY, "token_bytes"),
+                (
+                    "family",
+                    "space",
+                    "text_space",
+                    "identity",
+                    "bytes",
+                    *_GEOMETRY,
+                    "token_bytes",
+                    *_OWN,
+                ),
             ),
-            SocketType("TextEncoder", "text encoder", ("family", "space", "identity", "bytes")),
+            SocketType(
+                "TextEncoder",
+                "text encoder",
+                ("family", "space", "identity", "bytes", "text_bytes", "told_bytes"),
+            ),
             # Not a Model: what denoises and what writes share no node, so the two never connect.
             SocketType(
                 "LanguageModel",
@@ -54,11 +68,13 @@ TYPES: Mapping[str, SocketType] = MappingProxyType(
             SocketType(
                 "VAE", "VAE", ("family", "space", "identity", "bytes", *_GEOMETRY, "pixel_bytes")
             ),
-            SocketType("Conditioning", "conditioning", ("space", "count", "tokens")),
+            SocketType("Conditioning", "conditioning", ("space", "count", "tokens", "bytes")),
             SocketType("Latent", "latent", _LATENT),
-            SocketType("Guider", "guider", ("kind", "family", "space")),
+            SocketType(
+                "Guider", "guider", ("kind", "family", "space", "branches", "patch", "token_bytes")
+            ),
             SocketType("Solver", "solver", ("kind",)),
-            SocketType("Schedule", "schedule", ("kind", "steps")),
+            SocketType("Schedule", "schedule", ("kind", "steps", "taken")),
             SocketType("Noise", "noise", ("kind",)),
             SocketType("Embedding", "embedding", ("space", "count")),
             SocketType("Report", "report", ()),

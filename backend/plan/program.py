@@ -101,6 +101,18 @@ class Program:
         wires = (wire.step for wire in self.flat.outputs.values() if wire.step != FROM_ZONE)
         return tuple(dict.fromkeys((*wires, *self.effects)))
 
+    @property
+    def computes(self) -> bool:
+        """Whether any step, inner ones too, is for the device."""
+        todo = [self]
+        while todo:
+            for unit in todo.pop().units:
+                if unit.spec.lane == "device":
+                    return True
+                if unit.body is not None:
+                    todo.append(unit.body)
+        return False
+
 
 @dataclass(slots=True)
 class Compiler:

@@ -19,6 +19,7 @@ class FakeDevice:
     """Serves as context and as lookup; ``cancel_at`` cancels at that many checks."""
 
     device = "cpu"
+    frugal = False
 
     def __init__(self, folders: Mapping[str, Path], cancel_at: int = -1) -> None:
         self.folders = folders

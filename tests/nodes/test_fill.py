@@ -8,7 +8,7 @@ import torch
 
 from backend.models.fill import with_hole
 from backend.models.pixels import to_tensor
-from backend.sdk import Conditioning, Image, Latent, Mask, UserError, facts_of
+from backend.sdk import Conditioning, Image, Latent, Mask, Peak, UserError, facts_of
 from backend.values import Phase
 from nodes.conditioning import encode_text
 from nodes.fill import fill_condition
@@ -105,5 +105,6 @@ def test_its_facts_are_those_of_the_conditioning() -> None:
     peak = fill_condition.hooks["peak"]
     size = facts_of("Image", width=10, height=20)
     vae = facts_of("VAE", pixel_bytes=3)
-    assert peak(None, conditioning=None, vae=vae, image=size, mask=None) == 600
-    assert peak(None, conditioning=None, vae=None, image=size, mask=None) == 0
+    told = peak(None, conditioning=None, vae=vae, image=size, mask=None)
+    assert told == Peak(600, (("vae.encoder", 1),))
+    assert peak(None, conditioning=None, vae=None, image=size, mask=None).activation is None

@@ -61,7 +61,8 @@ def test_its_needs_are_known_before_it_is_loaded(ctx):
     # 2 (key, value) x 2 layers x 2 heads x 8 wide x 2 bytes
     assert (known.token_bytes, known.context, known.family) == (128, 512, "language")
     settings = SimpleNamespace(max_tokens=100, prompt="ab", system="c")
-    assert generate_text.hooks["peak"](settings, known) == 128 * 103
+    told = generate_text.hooks["peak"](settings, known)
+    assert (told.activation, told.uses) == (2 * 128 * 103, (("model", 100),))  # in float32
     assert facts(load_language_model, FakeDevice({}), model="?") == facts_of("LanguageModel")
     assert facts(load_language_model, ctx, model="") == facts_of("LanguageModel")
 

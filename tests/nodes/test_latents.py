@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from backend.sdk import Image, Latent, Mask, UserError, facts_of
+from backend.sdk import Image, Latent, Mask, Peak, UserError, facts_of
 from nodes.latents import empty_latent, inpaint_mask, vae_decode, vae_encode
 from nodes.loaders import LoadedModel, load_model
 from tests.backend.models import tiny
@@ -120,9 +120,26 @@ def test_facts_flow_through(ctx: FakeDevice, loaded: LoadedModel) -> None:
         vae_decode.hooks["peak"](p, vae=known["vae"], latent=latent),
         vae_encode.hooks["peak"](p, vae=known["vae"], image=image),
     ]
-    assert peaks[0] == peaks[1] == 40 * 24 * known["vae"].pixel_bytes > 0
+    whole = 40 * 24 * known["vae"].pixel_bytes
+    assert peaks == [Peak(whole, (("vae.decoder", 3),)), Peak(whole, (("vae.encoder", 3),))]
 
 
-def test_peak_is_nothing_without_facts() -> None:
-    assert vae_decode.hooks["peak"](None, vae=None, latent=None) == 0
-    assert vae_encode.hooks["peak"](None, vae=None, image=None) == 0
+def test_a_latent_without_a_size_has_that_of_the_model(ctx: FakeDevice) -> None:
+    known = load_model.hooks["facts"](SimpleNamespace(model="primer", lookup=ctx))["model"]
+    made = empty_latent(ctx, load_model(ctx, "primer").model)
+    told = empty_latent.hooks["facts"](SimpleNamespace(width=0, height=0, count=1), model=known)
+    assert (told.height, told.width) == made.samples.shape[2:]
+
+
+def test_a_peak_without_facts_is_not_known() -> None:
+    p = SimpleNamespace(tile=0, overlap=0)
+    assert vae_decode.hooks["peak"](p, vae=None, latent=None).activation is None
+    assert vae_encode.hooks["peak"](p, vae=None, image=None).activation is None
+
+
+def test_in_tiles_each_tile_is_a_pass_and_takes_the_room_of_one() -> None:
+    vae = facts_of("VAE", pixel_bytes=100, factor=8)
+    p = SimpleNamespace(tile=128, overlap=32)
+    image = facts_of("Image", width=256, height=128, count=2)
+    told = vae_encode.hooks["peak"](p, vae=vae, image=image)
+    assert told == Peak(100 * 128 * 128, (("vae.encoder", 2 * 3),))

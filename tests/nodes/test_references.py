@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from backend.models import reference
-from backend.sdk import Conditioning, Image, UserError, facts_of
+from backend.sdk import Conditioning, Image, Peak, UserError, facts_of
 from backend.values import Phase
 from nodes.conditioning import encode_text
 from nodes.latents import empty_latent
@@ -107,11 +107,15 @@ def test_facts_and_peak() -> None:
     facts, peak = reference_image.hooks["facts"], reference_image.hooks["peak"]
     assert facts(None, conditioning=text, vae=vae, image=image) == text
     assert facts(None, conditioning=None, vae=vae, image=image).type == "Conditioning"
-    assert peak(None, conditioning=text, vae=vae, image=image) == 40000
-    assert peak(None, conditioning=text, vae=vae, image=None) == 0
+    told = peak(None, conditioning=text, vae=vae, image=image)
+    assert told == Peak(40000, (("vae.encoder", 1),))
+    assert peak(None, conditioning=text, vae=vae, image=None).activation is None
     facts, peak = encode_edit_text.hooks["facts"], encode_edit_text.hooks["peak"]
     encoder, small = facts_of("TextEncoder", space="s"), facts_of("Image", width=1, height=1)
     given = {"text_encoder": encoder, "vae": vae, "images": (small, image)}
     assert facts(None, **given).space == "s"
-    assert peak(None, **given) == 40000
-    assert peak(None, text_encoder=None, vae=None, images=()) == 0
+    assert peak(None, **given).activation is None
+    given["text_encoder"] = encoder.but(text_bytes=700)
+    coded = (("vae.encoder", 1),) * 2
+    assert peak(None, **given) == Peak(40000, (("text_encoder", 1), *coded))
+    assert peak(None, **given | {"images": ()}) == Peak(700, (("text_encoder", 1),))

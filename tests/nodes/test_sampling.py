@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,17 @@ from backend.sdk import (
     Image,
     Latent,
     Mask,
+    Peak,
     UserError,
     facts_of,
 )
-from nodes.conditioning import cfg_pp_guider, compose_conditions, encode_text, guider
+from nodes.conditioning import (
+    cfg_pp_guider,
+    compose_conditions,
+    encode_text,
+    guider,
+    skip_layer_guider,
+)
 from nodes.latents import empty_latent, inpaint_mask, vae_encode
 from nodes.loaders import LoadedModel, load_model
 from nodes.sampling import (
@@ -73,7 +81,7 @@ def test_sample_tells_progress_and_previews(
     assert result.samples.shape == latent.samples.shape
     assert (result.sigma, result.space) == (0.0, latent.space)
     assert ctx.done == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert [p.pixels.shape for p in ctx.previews] == [(2, 12, 20, 3)] * 4
+    assert {p.pixels.shape for p in ctx.previews} == {(2, 12, 20, 3)}
 
 
 def test_sample_equals_its_parts(
@@ -194,17 +202,60 @@ def test_mismatches_are_explained(
 
 def test_peak_grows_with_size_batch_and_guidance(ctx: FakeDevice) -> None:
     known = load_model.hooks["facts"](SimpleNamespace(model="primer", lookup=ctx))["model"]
-    p = SimpleNamespace(cfg=3.0, guidance="cfg")
+    p = SimpleNamespace(cfg=3.0, guidance="cfg", solver="euler", steps=10, denoise=1.0)
 
     def peak(width: int, count: int, negative: object) -> int:
         latent = facts_of("Latent", width=width, height=16, count=count)
-        return sample.hooks["peak"](p, model=known, positive=None, latent=latent, negative=negative)
+        told = sample.hooks["peak"](p, model=known, positive=None, latent=latent, negative=negative)
+        assert told.uses == (("model", 10),)
+        return told.activation
 
     base = peak(16, 1, None)
     assert base > 0
     assert peak(32, 1, None) == 2 * base
     assert peak(16, 3, None) == 3 * base
     assert peak(16, 1, facts_of("Conditioning")) == 2 * base
+
+
+@pytest.mark.parametrize(
+    ("settings", "calls"),
+    [
+        ({}, 28),
+        ({"solver": "heun"}, 2 * 28 - 1),  # the step to 0 is Euler's
+        ({"denoise": 0.5}, 14),
+        ({"denoise": 0.0}, 0),
+        ({"steps": None}, 1),  # not known, so once at least
+    ],
+)
+def test_passes_are_the_calls_that_the_solver_makes(settings: dict[str, Any], calls: int) -> None:
+    given = {"cfg": 3.0, "guidance": "cfg", "solver": "euler", "steps": 28, "denoise": 1.0}
+    p = SimpleNamespace(**{**given, **settings})
+    told = sample.hooks["peak"](p, model=None, positive=None, latent=None)
+    assert told.uses == (("model", calls),)
+    assert told.activation is None
+
+
+def test_a_sampler_of_parts_knows_its_guider_and_schedule() -> None:
+    model = facts_of("Model", family="flux", patch=2, token_bytes=1000)
+    said, other = facts_of("Conditioning"), facts_of("Conditioning")
+    p = SimpleNamespace(kind="cfg", skip=2.0, layers=())
+    guided = guider.hooks["facts"](p, model=model, positive=said, negative=other)
+    plain = guider.hooks["facts"](p, model=model, positive=said)
+    skipped = skip_layer_guider.hooks["facts"](p, model=model, positive=said, negative=other)
+    several = compose_conditions.hooks["facts"](
+        p, model=model, negative=other, conditions=(said, said, said)
+    )
+    branches = [guided.branches, plain.branches, skipped.branches, several.branches]
+    assert branches == [2, 1, 3, 4]
+    levels = SimpleNamespace(kind="karras", steps=20, denoise=0.75, leave=0.25, sigmas=())
+    taken = schedule.hooks["facts"](levels)
+    assert taken.taken == 10
+    latent = facts_of("Latent", width=32, height=16, count=3)
+    told = sample_with_parts.hooks["peak"](
+        None, guider=guided, solver=facts_of("Solver", kind="heun"), schedule=taken, latent=latent,
+        noise=None,
+    )  # fmt: skip
+    assert told == Peak(1000 * 16 * 8 * 3 * 2, (("guider", 19),))
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,11 @@ def lora_patch(path: Path, family: str, strength: float, begin: float, end: floa
         CatalogError: it is broken, no LoRA, for another family, or for text encoders alone.
     """
     check_lora(path, family, on_text=False)
+    return plain_patch(path, strength, begin, end)
+
+
+def plain_patch(path: Path, strength: float, begin: float, end: float) -> Patch:
+    """The patch that lays a file over a denoiser, without a look at what it is for."""
     return Patch(FAMILY, strength, {"begin": begin, "end": end}, identity(path), str(path))
 
 

@@ -32,8 +32,11 @@ class Found:
     machine: Machine
 
 
-def plan(trace: Trace, budget: Budget, link: Link) -> Plan:
+def plan(trace: Trace, budget: Budget, link: Link, tries: int = MOST_RECENT) -> Plan:
     """When each piece is where, so that as little as possible is waited.
+
+    ``tries`` are the sizes of memory at which least recently used is tried. Fewer take less time;
+    one is enough never to wait longer than it does, but not for more memory never to cost time.
 
     Raises:
         TraceError: the trace contradicts itself.
@@ -43,13 +46,15 @@ def plan(trace: Trace, budget: Budget, link: Link) -> Plan:
     if misfit is not None:
         return unfit(course, misfit)
     limit = bound(course, budget, link)
-    found = search(course, budget, link, limit.waiting)
+    found = search(course, budget, link, limit.waiting, tries)
     machine = Machine(course, found.machine.budget, link, record=True)
     found.drive(machine)
     return told(trace, machine, found.policy, limit)
 
 
-def search(course: Course, budget: Budget, link: Link, goal: float) -> Found:
+def search(
+    course: Course, budget: Budget, link: Link, goal: float, tries: int = MOST_RECENT
+) -> Found:
     """The way with the least waiting; it stops looking at ``goal``, which no way can beat.
 
     The sizes tried do not depend on the budget, and a choice for one size waits no longer under a
@@ -66,7 +71,7 @@ def search(course: Course, budget: Budget, link: Link, goal: float) -> Found:
             if waited[0] <= goal * (1 + 1e-9):
                 break
     assert best is not None
-    return _recent(course, budget, link, best)
+    return _recent(course, budget, link, best, tries)
 
 
 def _least(course: Course, link: Link, copied: int, read: int) -> float:
@@ -127,7 +132,7 @@ def _whole_host(course: Course) -> int:
     return course.values + sum(course.host[p] for p in used)
 
 
-def _recent(course: Course, budget: Budget, link: Link, best: Found) -> Found:
+def _recent(course: Course, budget: Budget, link: Link, best: Found, tries: int) -> Found:
     """The best, or least recently used with this much memory or less, should that wait less.
 
     With other sizes that policy does the same as long as its peaks fit, so all that differ are
@@ -135,7 +140,7 @@ def _recent(course: Course, budget: Budget, link: Link, best: Found) -> Found:
     where that is no less than the best, so it is with less memory too.
     """
     todo, seen = [budget], {budget}
-    while todo and len(seen) < MOST_RECENT:
+    while todo and len(seen) < max(tries, 2):
         given = todo.pop()
         copied, read = least_moved(course, given)
         if max(copied / link.copy, read / link.disk) >= best.machine.waiting:

@@ -136,7 +136,9 @@ def _host_misfit(course: Course, budget: Budget, needs: Budget) -> Misfit:
 
 
 def size(nbytes: int) -> str:
-    """Bytes in words, in GiB or MiB, never rounded down."""
+    """Bytes in words, in GiB, MiB or KiB, never rounded down."""
+    if nbytes < 1 << 20:
+        return f"{-(-nbytes // (1 << 10))} KiB"
     if nbytes >= 1 << 30:
         return f"{-(-nbytes * 100 // (1 << 30)) / 100:.2f} GiB"
     return f"{-(-nbytes * 10 // (1 << 20)) / 10:.1f} MiB"

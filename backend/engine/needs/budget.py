@@ -1,0 +1,36 @@
+"""The memory that an engine takes where nobody says how much it may."""
+
+from __future__ import annotations
+
+import os
+
+from backend.plan.residency.model import Budget
+
+UNKNOWN = 16 * 2**30
+"""Bytes that a machine is taken to have which does not say."""
+
+
+def machine_budget(device: str) -> Budget:
+    """Bytes for models and what they compute in: most of the GPU's memory, or half of the machine's
+    on the CPU; and as much host memory beside that.
+
+    Torch is asked for a GPU only.
+    """
+    half = machine_memory() // 2
+    return Budget(device_budget(device), half)
+
+
+def device_budget(device: str) -> int:
+    """The bytes of the device."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[1] * 0.8)
+    return machine_memory() // 2
+
+
+def machine_memory() -> int:
+    """Bytes of memory that the machine has."""
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return UNKNOWN
