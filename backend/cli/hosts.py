@@ -19,6 +19,7 @@ def host_client(settings: Settings, *, standby: bool | None = None) -> HostClien
         cache_folder=str(cache_folder(settings)),
         device=settings.run.device,
         threads=settings.run.threads,
+        models=settings.run.memory,
         memory=settings.cache.memory,
         disk=settings.cache.disk,
         costly=settings.cache.costly,

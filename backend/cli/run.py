@@ -38,8 +38,10 @@ STATUSES: Mapping[str, int] = {
 class Wish:
     """What the command line and the settings ask of a run.
 
-    0 threads are all. ``memory`` and ``disk`` are the bytes that results may take there; without
-    ``folder`` (Weft's cache folder) none go to disk, else those that took ``costly`` seconds.
+    0 threads are all. ``models`` are the bytes of the device for models and what they compute in,
+    0 what the machine offers. ``memory`` and ``disk`` are the bytes that results may take there;
+    without ``folder`` (Weft's cache folder) none go to disk, else those that took ``costly``
+    seconds.
     With ``apart`` the run takes place in a process of its own, as these settings say.
     """
 
@@ -50,6 +52,7 @@ class Wish:
     only: tuple[str, ...] = ()
     cache: bool = True
     threads: int = 0
+    models: int = 0
     memory: int = 2 * 2**30
     disk: int = 0
     costly: float = 0.5
@@ -66,6 +69,7 @@ class Wish:
             out=expanded(settings.folders.output),
             device=settings.run.device,
             threads=settings.run.threads,
+            models=settings.run.memory,
             memory=settings.cache.memory,
             disk=settings.cache.disk,
             costly=settings.cache.costly,
@@ -128,6 +132,7 @@ def make_engine(flow: Flow, wish: Wish, device: str) -> Engine:
     from backend.engine.engine import Engine
     from backend.media.outputs import OutputFolder
     from backend.media.spool import Spool
+    from backend.plan.measured import FILE, Measured
 
     folder = wish.folder
     cache = None
@@ -143,6 +148,8 @@ def make_engine(flow: Flow, wish: Wish, device: str) -> Engine:
         device=device,
         threads=wish.threads or None,
         embed=wish.embed,
+        memory=wish.models,
+        measured=Measured(folder / FILE) if folder is not None else None,
     )
 
 

@@ -31,6 +31,9 @@ class Cache(Memory, Protocol):
     def clear(self) -> None:
         """Drop everything."""
 
+    def shed(self) -> None:
+        """Let go of all values in memory; what is known of them, and what is on disk, stays."""
+
     def settle(self, stop: Callable[[], bool]) -> None:
         """Wait until what is to outlive the process does, but not much longer than it took to
         compute what is not there yet, nor once ``stop`` says so."""
@@ -128,6 +131,13 @@ class MemoryCache:
             self._statics.clear()
             self._decisions.clear()
             self._bytes = 0
+
+    def shed(self) -> None:
+        """Let go of all values; what is known of them stays."""
+        with self._lock:
+            budget, self.budget = self.budget, 0
+            self._shrink()
+            self.budget = budget
 
     def seen(self, static: str) -> bool:
         """Whether a result of a step with this static key is known, whatever its inputs were."""

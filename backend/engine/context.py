@@ -18,6 +18,7 @@ from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder, Slot
 from backend.media.spool import Spool
 from backend.models.stops import Stops
+from backend.models.store import Coming
 from backend.sdk import Saved, UserError
 from backend.values import Audio, Data, FrameDepth, Image, Video, Weights
 
@@ -31,8 +32,39 @@ MAX_NOTES, MAX_NOTE = 20, 1000
 class Components(Protocol):
     """Whoever holds loaded models; ``backend.models.store.Store`` does."""
 
-    def get(self, weights: Weights, device: str) -> Any:
-        """The loaded component behind a reference."""
+    @property
+    def budget(self) -> int:
+        """Bytes for weights and what steps compute in."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is loaded."""
+
+    @property
+    def waited(self) -> float:
+        """Seconds that computing has waited for weights, in all."""
+
+    @property
+    def read(self) -> tuple[int, float]:
+        """Bytes of weights that were read, in all, and the seconds that took."""
+
+    def get(self, weights: Weights, device: str, check: Callable[[], None]) -> Any:
+        """The loaded component behind a reference; ``check`` is called in waits and may raise."""
+
+    def expect(self, step: Sequence[Coming], later: Sequence[Coming], device: str) -> None:
+        """A step begins that computes with some components, and after it others do, in order."""
+
+    def leave(self) -> None:
+        """The step is over."""
+
+    def resident(self) -> Mapping[str, int]:
+        """Bytes that are loaded, by what people call it."""
+
+    def clear(self) -> None:
+        """Let go of all weights."""
+
+    def close(self) -> None:
+        """Let go of everything; for whoever made it."""
 
 
 class Ledger(Protocol):
@@ -71,6 +103,7 @@ class StepContext:
         post: Callable[[Event], None],
         describe: Callable[[], tuple[Scalars, Mapping[str, Any]]],
         item: int | None = None,
+        frugal: bool = False,
     ) -> None:
         """``describe`` gives, when a file is saved, the fields for its name and its provenance,
         which is empty where none is to be embedded."""
@@ -81,6 +114,7 @@ class StepContext:
         self._post = post
         self._describe = describe
         self._item = item
+        self.frugal = frugal
         self._progress, self._previews = Pace(), Pace()
         self._notes = 0
         self.saved: list[Saved] = []
@@ -190,7 +224,9 @@ class StepContext:
         """
         self._cancel.check()
         try:
-            component = self._facilities.store().get(weights, self._facilities.device)
+            component = self._facilities.store().get(
+                weights, self._facilities.device, self._cancel.check
+            )
         except CatalogError as error:
             raise UserError(str(error)) from error
         self._stops.lay(component)

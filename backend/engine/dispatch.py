@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from backend.engine.events import Event
 from backend.engine.lanes import Work, Workers
+from backend.engine.ready import Ready
 from backend.engine.task import Outcome, Task, weight
 from backend.graph.spec import Lane
 
@@ -31,14 +31,13 @@ class Dispatcher:
         """``costs`` are seconds by kind of call; they are learnt, and outlive a run."""
         self._lanes = lanes
         self._costs = costs
-        self._ready: dict[Lane, list[tuple[tuple[int, ...], Task]]] = {
-            "device": [],
-            "file": [],
-            "cpu": [],
+        self._ready: Mapping[Lane, Ready] = {
+            "device": Ready(),
+            "file": Ready(),
+            "cpu": Ready(),
         }
         self._busy: dict[Lane, int] = {"device": 0, "file": 0, "cpu": 0}
         self._mail: SimpleQueue[Message] = SimpleQueue()
-        self._serial = 0
 
     @property
     def busy(self) -> bool:
@@ -49,31 +48,26 @@ class Dispatcher:
         """Have a thread ready; that of the device imports torch meanwhile."""
         self._lanes[lane].grow(1)
 
-    def push(self, task: Task) -> None:
-        """Note a ready call. Inner turns come before outer steps, then the plan's order counts."""
-        frame = task.frame
-        self._serial += 1
-        order = (-frame.level, frame.survey.rank[task.step], self._serial)
-        heapq.heappush(self._ready[task.unit.spec.lane], (order, task))
+    def push(self, task: Task, rank: int | None = None) -> None:
+        """Note a ready call; ``rank`` as in ``Ready``."""
+        self._ready[task.unit.spec.lane].push(task, rank)
 
     def take(self, forgo: Callable[[Task], bool], begin: Callable[[Task], Work]) -> Task | None:
         """Hand ready calls to free lanes; returns the one, if any, that is best made right here.
 
         ``forgo`` says whether a call is not wanted any more, ``begin`` makes what a lane is to do.
         """
-        for lane, heap in self._ready.items():
+        for lane, ready in self._ready.items():
             workers = self._lanes[lane]
-            while heap:
-                task = heap[0][1]
+            while (task := ready.first()) is not None:
                 if forgo(task):
-                    heapq.heappop(heap)
+                    ready.pop()
                     continue
                 if lane != "device" and (self._is_quick(task) or self._is_alone()):
-                    heapq.heappop(heap)
-                    return task
+                    return ready.pop()
                 if self._busy[lane] >= workers.size:
                     break
-                heapq.heappop(heap)
+                ready.pop()
                 self._busy[lane] += 1
                 workers.grow(self._busy[lane])
                 workers.put(begin(task))

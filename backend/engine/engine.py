@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +23,9 @@ from backend.engine.frame import Frame
 from backend.engine.gather import Shape, shape_of
 from backend.engine.lanes import make_lanes
 from backend.engine.lookup import HeaderLookup
+from backend.engine.needs import device_budget, find_needs, machine_budget, running
 from backend.engine.numerics import Numerics, default_threads
+from backend.engine.outlook import Outlook
 from backend.engine.provenance import Provenance, scalars_of
 from backend.engine.registry import NodeRegistry
 from backend.engine.run import Kit, Run
@@ -37,9 +41,13 @@ from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
 from backend.media.spool import Spool
 from backend.plan.forecast import Plan, forecast
+from backend.plan.measured import Key, Measured
+from backend.plan.memory import MemoryPlan, Speeds, plan_memory
+from backend.plan.needs import Needs
 from backend.plan.program import Compiler, Program
+from backend.plan.residency.model import Budget
 from backend.plan.result import Nothing
-from backend.plan.survey import Desk, Survey
+from backend.plan.survey import WANT, Desk, Survey
 from backend.sdk import Saved
 from backend.values import Data
 
@@ -102,6 +110,8 @@ class Engine:
         embed: bool = True,
         ledger: Ledger | None = None,
         pictures: bool = False,
+        measured: Measured | None = None,
+        memory: int = 0,
     ) -> None:
         """Nothing heavy happens here.
 
@@ -122,10 +132,16 @@ class Engine:
             ledger: Where the outputs of a job are noted, so that a second attempt at it does not
                 write them again.
             pictures: Whether every step that gives a picture shows it.
+            measured: What steps took on this machine; nothing is known if not given.
+            memory: Bytes of the device for models and what they compute in; 0 for what the
+                machine offers. A store that is given has its own.
         """
         self.registry = registry
         self.cache: Cache = cache if cache is not None else MemoryCache(DEFAULT_BUDGET)
         self.caps = caps or Caps()
+        self.measured = measured or Measured(None)
+        self._memory = memory
+        self._known: set[Key] = set()
         self.numerics = Numerics(device, threads or default_threads())
         self._use_cache = use_cache
         self._given_store = store
@@ -162,16 +178,59 @@ class Engine:
             InvalidWorkflow: it has errors.
         """
         with self._lock:
-            workflow, _ = settle_seeds(workflow, self.registry.specs)
-            checked = self._checker.check(workflow, tuple(only) or None)
-            if checked.flat is None:
-                raise InvalidWorkflow(checked.diagnostics)
-            program = self._compiler.compile(checked.flat)
-            grants = self._facilities.grants
-            fields = lru_cache(1)(partial(scalars_of, workflow, self.registry.specs, grants))
-            outside = Outside(self._facilities, self._contents, Cancel(), fields)
-            desk = self._desk(outside)
-            return forecast(Survey(program, desk), roots_of(program, only))
+            return self._forecast(workflow, only)[0]
+
+    def memory_plan(
+        self,
+        workflow: Workflow,
+        *,
+        only: Sequence[str] = (),
+        budget: Budget | None = None,
+        device: str | None = None,
+    ) -> MemoryPlan:
+        """What a run would load and let go of, and when, and whether it fits. Runs no node; of
+        models it reads the headers.
+
+        Args:
+            workflow: The document.
+            only: Ids of nodes, as for ``run``.
+            budget: The memory that it may take; by default what an engine takes of this machine.
+            device: Where it would compute, by default on the engine's; with a budget it need not
+                be there.
+
+        Raises:
+            InvalidWorkflow: it has errors.
+        """
+        with self._lock:
+            plan, survey, checked = self._forecast(workflow, only)
+            place = device or self._facilities.device
+            needs = find_needs(
+                self.registry,
+                self._facilities.grants,
+                checked.facts,
+                survey,
+                running(plan, survey.program),
+                place,
+            )
+            return plan_memory(
+                needs.corrected(self.measured),
+                budget or machine_budget(place),
+                place,
+                Speeds.of(self.measured, place),
+            )
+
+    def _forecast(self, workflow: Workflow, only: Sequence[str]) -> tuple[Plan, Survey, Checked]:
+        """What a run would do, and what that is told from."""
+        workflow, _ = settle_seeds(workflow, self.registry.specs)
+        checked = self._checker.check(workflow, tuple(only) or None)
+        if checked.flat is None:
+            raise InvalidWorkflow(checked.diagnostics)
+        program = self._compiler.compile(checked.flat)
+        grants = self._facilities.grants
+        fields = lru_cache(1)(partial(scalars_of, workflow, self.registry.specs, grants))
+        outside = Outside(self._facilities, self._contents, Cancel(), fields)
+        survey = Survey(program, self._desk(outside))
+        return forecast(survey, roots_of(program, only)), survey, checked
 
     def run(
         self,
@@ -198,12 +257,15 @@ class Engine:
             return self._run(workflow, only, seed, on_event, cancel or Cancel())
 
     def close(self) -> None:
-        """End the threads of the lanes."""
+        """End all threads, and let go of models."""
         with self._lock:
             for workers in self._lanes.values():
                 workers.close()
             self._facilities.spool.close()
             self._facilities.decoder.close()
+            self.measured.close()
+            if self._given_store is None and "_store" in vars(self):
+                self._store.close()
 
     def _run(
         self,
@@ -229,7 +291,8 @@ class Engine:
             partial(outside.models, models_of(program)), outside.content, self._embed,
         )  # fmt: skip
         frame = Frame(Survey(program, self._desk(outside)), roots)
-        run = Run(self._kit(frame.survey.desk), on_event, cancel, provenance.describe)
+        outlook = self._outlook(frame.survey, checked)
+        run = Run(self._kit(frame.survey.desk, outlook), on_event, cancel, provenance.describe)
         run.execute(frame, roots, seeds)
         return self._result(run, frame, roots, seeds, begin, checked.diagnostics)
 
@@ -278,7 +341,20 @@ class Engine:
         memory = Shelf(self.cache, self._facilities.output) if self._use_cache else Nothing()
         return Desk(self.registry, memory, outside, convert, self._use_cache)
 
-    def _kit(self, desk: Desk) -> Kit:
+    def _outlook(self, survey: Survey, checked: Checked) -> Outlook:
+        """What the steps that are to run need; found when the first that computes is near."""
+
+        def find() -> Needs:
+            rank, state = survey.rank, survey.state
+            steps = sorted((i for i, s in enumerate(state) if s == WANT), key=rank.__getitem__)
+            grants, device = self._facilities.grants, self._facilities.device
+            return find_needs(self.registry, grants, checked.facts, survey, steps, device)
+
+        return Outlook(
+            find, lambda: self._store, self._facilities.device, self.measured, self._known
+        )
+
+    def _kit(self, desk: Desk, outlook: Outlook) -> Kit:
         return Kit(
             desk=desk,
             node=self.registry.type,
@@ -289,7 +365,26 @@ class Engine:
             store=self.cache.put,
             settle=self.cache.settle,
             caps=self.caps,
+            outlook=outlook,
+            free=self._free,
+            resident=self._resident,
         )
+
+    def _resident(self) -> Mapping[str, int]:
+        return self._store.resident() if self._has_store else {}
+
+    @property
+    def _has_store(self) -> bool:
+        return self._given_store is not None or "_store" in vars(self)
+
+    def _free(self) -> None:
+        """Let go of what is kept only because there was room for it."""
+        self.cache.shed()
+        if self._has_store:
+            self._store.clear()
+        gc.collect()
+        if "torch" in sys.modules and self._facilities.device.startswith("cuda"):
+            sys.modules["torch"].cuda.empty_cache()
 
     def _shape(self, kind: str) -> Shape:
         if kind not in self._shapes:
@@ -300,16 +395,16 @@ class Engine:
     def _store(self) -> Components:
         if self._given_store is not None:
             return self._given_store
-        return make_store(self._facilities.device)
+        return make_store(self._facilities.device, self._memory)
 
 
-def make_store(device: str) -> Components:
-    """A store for the loaded models of one device."""
+def make_store(device: str, budget: int = 0) -> Components:
+    """A store for the models of one device; 0 bytes stand for what the machine offers."""
     from backend.models.family import families
     from backend.models.loaders import loaders
     from backend.models.store import Store
 
-    return Store(families(), _store_budget(device), loaders())
+    return Store(families(), budget or device_budget(device), loaders())
 
 
 def models_of(program: Program) -> tuple[str, ...]:
@@ -339,14 +434,3 @@ def roots_of(program: Program, only: Sequence[str]) -> tuple[int, ...]:
             if program.units[i].effect or not members.intersection(program.users[i]):
                 found[i] = None
     return tuple(found)
-
-
-def _store_budget(device: str) -> int:
-    """Bytes for loaded models: half of the machine's memory, or most of the GPU's."""
-    if device.startswith("cuda"):
-        import torch
-
-        return int(torch.cuda.mem_get_info(device)[1] * 0.8)
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    return 8 * 2**30

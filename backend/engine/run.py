@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
@@ -20,6 +21,7 @@ from backend.engine.dispatch import Dispatcher
 from backend.engine.events import (
     Event,
     KeptFile,
+    Note,
     Preview,
     RunStarted,
     StepDone,
@@ -31,6 +33,8 @@ from backend.engine.frame import Frame
 from backend.engine.gather import Misuse, Shape, gather
 from backend.engine.lanes import Work, Workers
 from backend.engine.mapped import Mapped, asked_of_all
+from backend.engine.outlook import Outlook
+from backend.engine.relief import FIRST, LADDER, Rung, aside, with_resident
 from backend.engine.task import Outcome, Task, perform
 from backend.engine.words import Failure, failure
 from backend.engine.zones import Zone
@@ -56,6 +60,9 @@ class Kit:
     store: Callable[[str, str, Result], None]
     settle: Callable[[Callable[[], bool]], None]
     caps: Caps
+    outlook: Outlook
+    free: Callable[[], None]
+    resident: Callable[[], Mapping[str, int]]
 
 
 @dataclass(slots=True)
@@ -73,7 +80,7 @@ class Run:
     """The scheduler. ``on_event`` is only ever called in the thread that calls ``execute``.
 
     ``begun`` says that it got as far as to know what must run; ``saved`` are the files it wrote,
-    ``kept`` those of cached steps.
+    ``kept`` those of cached steps, ``frugal`` the steps that were made with little memory.
     """
 
     kit: Kit
@@ -85,6 +92,7 @@ class Run:
     failures: dict[str, Failure] = field(default_factory=dict)
     saved: list[Saved] = field(default_factory=list)
     kept: list[Saved] = field(default_factory=list)
+    frugal: set[str] = field(default_factory=set)
     todo: deque[tuple[Callable[..., None], tuple[Any, ...]]] = field(default_factory=deque)
     _dispatcher: Dispatcher = field(init=False)
     _flying: dict[str, list[Task]] = field(default_factory=dict)
@@ -145,14 +153,18 @@ class Run:
                 self._flying[key].append(task)
                 return
             self._flying[key] = []
-        self._dispatcher.push(task)
+        rank = None
+        if task.unit.spec.lane == "device":
+            self.kit.outlook.look()
+            rank = self.kit.outlook.rank(task.unit.step.id)
+        self._dispatcher.push(task, rank)
 
     def land(self, task: Task, outcome: Result | Failure) -> None:
         """A call (or a zone) is over: remember its result, and tell all who waited for it."""
         key = task.key
         waiters: list[Task] = []
         if key is not None:
-            if isinstance(outcome, Result):
+            if isinstance(outcome, Result) and not task.frugal:
                 self.kit.store(key, task.unit.static, outcome)
             waiters = self._flying.pop(key, waiters)
         task.then(task, outcome, False)
@@ -213,9 +225,15 @@ class Run:
             self.kit.facilities,
             self.cancel,
             self.post,
-            partial(self.describe, task.frame, task.step, task),
+            partial(self._described, task),
             task.item,
+            task.frugal,
         )
+
+    def _described(self, task: Task) -> tuple[Scalars, Mapping[str, Any]]:
+        """What is embedded in a file, and which steps were made with little memory."""
+        fields, told = self.describe(task.frame, task.step, task)
+        return fields, {**told, "frugal": sorted(self.frugal)} if told and self.frugal else told
 
     def _loop(self) -> None:
         while not self.cancel.is_set:
@@ -335,13 +353,36 @@ class Run:
         return self.context(task)
 
     def _perform(self, task: Task, context: StepContext | None = None) -> tuple[Outcome, float]:
+        """Make a call; where memory runs out, again with less."""
         context = context or self._announced(task)
-        kind, desk = task.unit.spec.type, self.kit.desk
         # A node may end the process: what was costly before it is on disk by then.
         self.kit.settle(lambda: self.cancel.is_set)
         begin = time.perf_counter()
-        outcome = perform(task, self.kit.node(kind), self.kit.shape(kind), context, desk.remembers)
+        outcome = self._try(task, context, FIRST)
+        for rung in LADDER:
+            short = isinstance(outcome, Failure) and outcome.memory
+            if not short or context.saved or self.cancel.is_set:
+                break
+            self.post(Note(task.unit.step.id, rung.sentence, task.frame.turns))
+            outcome = None  # its traceback holds what the call held
+            self.kit.free()
+            task.frugal = rung.frugal
+            context = self.context(task)
+            outcome = self._try(task, context, rung)
+        if task.frugal:
+            self.frugal.add(task.unit.step.id)
+        if isinstance(outcome, Failure) and outcome.memory:
+            outcome = with_resident(outcome, self.kit.resident())
         return outcome, time.perf_counter() - begin
+
+    def _try(self, task: Task, context: StepContext, rung: Rung) -> Outcome:
+        kind, outlook, step = task.unit.spec.type, self.kit.outlook, task.unit.step.id
+        on_device = task.unit.spec.lane == "device"
+        more = aside(rung, outlook.activation(step))
+        with outlook.step(step, more) if on_device else nullcontext():
+            return perform(
+                task, self.kit.node(kind), self.kit.shape(kind), context, self.kit.desk.remembers
+            )
 
     def _receive(self, wait: bool) -> bool:
         """Take one message of the lanes; whether there was one."""

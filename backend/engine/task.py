@@ -30,7 +30,8 @@ class Task:
     """A call that is to be made. ``item`` counts the calls of a mapped node.
 
     ``then`` gets the outcome, and whether it came without computing. ``spent`` is what a zone or a
-    mapped step took this time.
+    mapped step took this time. ``frugal``: it was made with as little memory as can be, which
+    rounds otherwise, so its result is not remembered.
     """
 
     frame: Frame
@@ -42,6 +43,7 @@ class Task:
     then: Callable[[Task, Result | Failure, bool], None]
     dropped: bool = False
     spent: float | None = None
+    frugal: bool = False
 
 
 def perform(

@@ -27,17 +27,19 @@ class _Message(msgspec.Struct, frozen=True, tag_field="is", tag=True):
 class Setup(_Message, frozen=True, tag="setup"):
     """The first message to a host: how it is to compute. Every path is absolute.
 
-    ``device`` is ``auto``, ``cpu`` or ``cuda:N``; ``threads`` 0 takes all. ``memory`` and ``disk``
-    are the bytes that results may take there; one that took ``costly`` seconds goes to disk.
-    ``embed``: whether outputs carry their workflow. The trusted packs of ``data_folder`` (none
-    where it is empty) and the folders ``nodes`` add to Weft's own node types. ``warm``: import the
-    model libraries while there is nothing else to do. ``pictures``: every step that gives a
-    picture shows it (``Preview``).
+    ``device`` is ``auto``, ``cpu`` or ``cuda:N``; ``threads`` 0 takes all. ``models`` are the
+    bytes of the device for models and what they compute in, 0 what there is. ``memory`` and
+    ``disk`` are the bytes that results may take there; one that took ``costly`` seconds goes to
+    disk. ``embed``: whether outputs carry their workflow. The trusted packs of ``data_folder``
+    (none where it is empty) and the folders ``nodes`` add to Weft's own node types. ``warm``:
+    import the model libraries while there is nothing else to do. ``pictures``: every step that
+    gives a picture shows it (``Preview``).
     """
 
     cache_folder: str
     device: str = "auto"
     threads: int = 0
+    models: int = 0
     memory: int = 2 * 2**30
     disk: int = 20 * 2**30
     costly: float = 0.5

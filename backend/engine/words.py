@@ -12,10 +12,12 @@ from backend.values import Audio, Color, Data, FramesGone, Image, Latent, Mask, 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a step failed: a sentence for people, and the traceback for a log."""
+    """Why a step failed: a sentence for people, and the traceback for a log. ``memory``: it ran
+    out."""
 
     sentence: str
     trace: str = ""
+    memory: bool = False
 
 
 def summary(value: Data) -> str:
@@ -57,6 +59,7 @@ def failure(step: str, title: str, error: BaseException) -> Failure:
             f"{title} ({step}) ran out of memory. Use a smaller size or batch, or close other "
             "programs.",
             trace,
+            memory=True,
         )
     said = str(error).strip().splitlines()
     because = f": {said[0][:200]}" if said else ""

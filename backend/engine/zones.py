@@ -27,6 +27,10 @@ MAX_TURNS = 10_000
 SIDE_BY_SIDE = 4
 """Turns under way at a time where no turn needs the one before it and none writes a file."""
 
+MANY = 32
+"""The same where the models of the run do not fit together: each is then loaded once for so many
+turns."""
+
 
 class Zone:
     """The turns of one zone.
@@ -86,7 +90,10 @@ class Zone:
             self._run.land(task, Failure(f"{task.unit.step.id}: {error}"))
             return
         if not self._carry and not task.unit.effect and STOP not in self._body.flat.outputs:
-            self._width = SIDE_BY_SIDE
+            outlook = self._run.kit.outlook
+            if self._body.computes:
+                outlook.look()
+            self._width = MANY if outlook.tight else SIDE_BY_SIDE
         self._go_on()
 
     def turned(self, frame: Frame) -> None:

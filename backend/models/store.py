@@ -1,45 +1,52 @@
-"""What is loaded: each component once per process, under a budget, the oldest out first."""
+"""What is loaded: each component is made once per process, and its weights come and go under a
+budget (`backend.memory`)."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from backend.catalog.errors import CatalogError
 from backend.catalog.source import read_source
+from backend.memory.course import Visit
+from backend.memory.residency import Residency, go_on
 from backend.models.family import Family
 from backend.models.loaders import Loader
 from backend.models.numerics import compute_dtype
+from backend.models.pipelines.reference import FAMILY as PIPELINE
 from backend.values import Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from backend.memory.buffers import Buffers
+    from backend.memory.sheet import Sheet
+
+EVERY = 2**62
+"""Bytes of buffers that are kept as long as nobody says that there is no room for them."""
 
 Key = tuple[str, str, str, str, str]
 
 
-class Components(Protocol):
-    """What the engine needs of a store; how it keeps its promises is the store's affair."""
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A component that a step computes with: how often all of it is called, and the bytes that the
+    step computes in beside weights."""
 
-    def get(self, weights: Weights, device: str) -> Any:
-        """The loaded component behind a reference, on a device."""
-
-    def clear(self) -> None:
-        """Let go of everything."""
-
-
-@dataclass
-class _Entry:
-    value: Any
-    nbytes: int
+    weights: Weights
+    passes: int = 1
+    activation: int = 0
 
 
 class Store:
-    """Holds loaded components by identity, part, device and precision; patches go on for the length
-    of a call only, so all references to one component share it.
+    """Holds components by identity, part, device and precision; patches go on for the length of a
+    call only, so all references to one component share it.
 
-    Dropping a component frees it once nobody uses it any more. Safe to call from several threads:
-    one loads, the others wait for it.
+    The weights of a network are read when it is asked for, and as far as there is room they stay.
+    Safe to call from several threads: one makes a component, the others wait for it.
     """
 
     def __init__(
@@ -48,29 +55,87 @@ class Store:
         budget: int,
         others: Mapping[str, Loader] | None = None,
     ) -> None:
-        """``budget`` is in bytes; the component asked for last stays even above it. ``others``
-        load what no family answers for."""
+        """``budget`` is in bytes; what can only be loaded as a whole stays for the step that asked
+        for it even above that. ``others`` load what no family answers for."""
         self._families = families
         self._others = others or {}
-        self._budget = budget
-        self._entries: OrderedDict[Key, _Entry] = OrderedDict()
+        self._values: dict[Key, Any] = {}
         self._lock = threading.RLock()
+        self._buffers: Buffers | None = None
+        self.residency = Residency(budget, self._trim)
 
-    def get(self, weights: Weights, device: str) -> Any:
-        """The component ``weights.part`` of the model at ``weights.source``, loaded if need be.
+    def get(self, weights: Weights, device: str, check: Callable[[], None] = go_on) -> Any:
+        """The component ``weights.part`` of the model at ``weights.source``, made if need be.
+
+        Outside of a step (``expect``) all of it is there if it fits. Inside, its blocks are waited
+        for when they are called; ``check`` is called meanwhile and may raise.
 
         Raises:
             CatalogError: the files are missing, broken, or of no known family.
+            NoRoom: not even one block of it fits the budget.
         """
-        dtype = self._dtype(weights, device)
-        key = (weights.family, weights.identity, weights.part, device, dtype)
+        key = self._key(weights, device)
         with self._lock:
-            if key not in self._entries:
-                value = self._load(weights, device, dtype)
-                self._entries[key] = _Entry(value, component_bytes(value))
-            self._entries.move_to_end(key)
-            self._shrink()
-            return self._entries[key].value
+            value = self._values.get(key)
+            if value is None:
+                value = self._made(key, weights, device)
+        self.residency.enter(_name(key), check)
+        return value
+
+    def expect(self, step: Sequence[Coming], later: Sequence[Coming], device: str) -> None:
+        """A step begins that computes with some components, and after it others do, in order."""
+        self.residency.expect(self._visits(step, device), self._visits(later, device))
+
+    def leave(self) -> None:
+        """The step is over."""
+        self.residency.leave()
+
+    def values(self) -> tuple[Any, ...]:
+        """The components that were made."""
+        return tuple(self._values.values())
+
+    def resident(self) -> Mapping[str, int]:
+        """Bytes that are loaded, by what people call it."""
+        return self.residency.resident()
+
+    def clear(self) -> None:
+        """Let go of all weights."""
+        self.residency.clear()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.residency.close()
+        self._values.clear()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is loaded."""
+        return self.residency.taken
+
+    @property
+    def waited(self) -> float:
+        """Seconds that computing has waited for weights, in all."""
+        return self.residency.waited
+
+    @property
+    def read(self) -> tuple[int, float]:
+        """Bytes of weights that were read, in all, and the seconds that took."""
+        return self.residency.loaded, self.residency.seconds
+
+    @property
+    def budget(self) -> int:
+        """Bytes for weights and what steps compute in."""
+        return self.residency.budget
+
+    def _visits(self, coming: Sequence[Coming], device: str) -> list[Visit]:
+        keys = [_name(self._key(each.weights, device)) for each in coming]
+        return [
+            Visit(key, each.passes, each.activation) for key, each in zip(keys, coming, strict=True)
+        ]
+
+    def _key(self, weights: Weights, device: str) -> Key:
+        dtype = self._dtype(weights, device)
+        return weights.family, weights.identity, weights.part, device, dtype
 
     def _dtype(self, weights: Weights, device: str) -> str:
         if weights.family in self._others:
@@ -79,34 +144,78 @@ class Store:
             raise CatalogError(f"There is no model family {weights.family!r} in this version.")
         return compute_dtype(device, self._families[weights.family].card, weights.part)
 
+    def _made(self, key: Key, weights: Weights, device: str) -> Any:
+        value = self._load(weights, device, key[-1])
+        from backend.memory.buffers import Buffers
+        from backend.memory.sheet import sheet_of
+
+        sheet = sheet_of(value)
+        if sheet is not None and weights.family == PIPELINE and device.startswith("cuda"):
+            sheet.fill()  # diffusers moves its modules itself
+            sheet = None
+        beside = component_bytes(value)
+        self._values[key] = value
+        title = f"the {weights.part} of this {weights.family} model"
+        if sheet is not None:
+            if self._buffers is None:
+                self._buffers = Buffers(EVERY)
+            reading = _Reading(sheet, self._buffers)
+            self.residency.add(_name(key), value, reading, beside, title)
+            sheet.asked(partial(self._asked, key, sheet))
+        else:
+            forget = partial(self._values.pop, key, None)
+            self.residency.add_whole(_name(key), beside, forget, title)
+        return value
+
+    def _trim(self, nbytes: int) -> None:
+        if self._buffers is not None:
+            self._buffers.trim(nbytes)
+
+    def _asked(self, key: Key, sheet: Sheet, name: str) -> Tensor:
+        """The bytes of a weight that is used while it is not there: outside of the blocks."""
+        self.residency.demand(_name(key), name)
+        return sheet.source.one(sheet.stored[name])
+
     def _load(self, weights: Weights, device: str, dtype: str) -> Any:
         if weights.family in self._others:
             return self._others[weights.family].load(weights, device)
         folder = read_source(weights.source)
-        folder.component(weights.part)
+        self.residency.make_room(folder.component(weights.part).nbytes)
         return self._families[weights.family].load_part(folder, weights.part, device, dtype)
 
-    def clear(self) -> None:
-        """Drop every component."""
-        with self._lock:
-            self._entries.clear()
+
+@dataclass(frozen=True)
+class _Reading:
+    """The weights of a module, read into buffers that are used again."""
+
+    sheet: Sheet
+    buffers: Buffers
 
     @property
-    def nbytes(self) -> int:
-        """Bytes of what is held."""
-        with self._lock:
-            return sum(entry.nbytes for entry in self._entries.values())
+    def sizes(self) -> Mapping[str, int]:
+        return self.sheet.sizes
 
-    def _shrink(self) -> None:
-        while len(self._entries) > 1 and self.nbytes > self._budget:
-            self._entries.popitem(last=False)
+    def read(self, names: Sequence[str], check: Callable[[], None]) -> Mapping[str, Tensor]:
+        return self.sheet.read(names, check, self.buffers)
+
+    def place(self, raws: Mapping[str, Tensor]) -> None:
+        self.sheet.place(raws)
+
+    def absent(self, names: Sequence[str]) -> None:
+        self.sheet.absent(names)
+
+
+def _name(key: Key) -> str:
+    return " ".join(key)
 
 
 def component_bytes(value: Any) -> int:
-    """Bytes of a module's parameters and buffers, or what a value says itself; else 0."""
+    """Bytes of a module's parameters and buffers as they are held, or what a value says itself;
+    else 0."""
     if isinstance(said := getattr(value, "nbytes", None), int):
         return said
     if not hasattr(value, "parameters"):
         return 0
-    tensors = [*value.parameters(), *value.buffers()]
-    return sum(int(t.numel() * t.element_size()) for t in tensors)
+    from backend.memory.sheet import held_bytes
+
+    return sum(held_bytes(each) for each in [*value.parameters(), *value.buffers()])

@@ -81,6 +81,12 @@ class Run:
         form=DEVICE, told="write auto, cpu, cuda or cuda:N",
     )  # fmt: skip
     threads: int = _setting("integer", 0, "Threads of torch on the CPU; 0 takes all.", 0, 4096)
+    memory: int = _setting(
+        "size", 0,
+        "Memory of the device for models and what they compute in; 0: half of the machine's, or "
+        "four fifths of the GPU's.",
+        0, 2**60,
+    )  # fmt: skip
     isolated: bool = _setting("yes", False, "Whether `weft run` uses a process of its own.")
 
 

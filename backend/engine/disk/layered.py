@@ -69,6 +69,10 @@ class LayeredCache:
         self.memory.clear()
         self.disk.clear()
 
+    def shed(self) -> None:
+        """Let go of all values in memory."""
+        self.memory.shed()
+
     def seen(self, static: str) -> bool:
         """Whether a result of a step with this static key is known, whatever its inputs were."""
         return self.memory.seen(static) or self.disk.seen(static)

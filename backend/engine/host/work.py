@@ -25,6 +25,8 @@ from backend.graph.format import FormatError, parse
 from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
 from backend.media.spool import Spool
+from backend.models.store import Coming
+from backend.plan.measured import FILE, Measured
 from backend.sdk import NodeType
 from backend.values import Data, Weights
 
@@ -41,6 +43,7 @@ class Workplace:
         self._spool = Spool(folder / "spool")
         self._outbox = Outbox(folder / "values")
         self._models: dict[str, _Models] = {}
+        self._measured = Measured(folder / FILE)
         self._engine: tuple[object, Engine] | None = None
         self._last = ""
         self._values: Mapping[str, Mapping[str, Data]] = {}
@@ -81,6 +84,9 @@ class Workplace:
         if self._engine is not None:
             self._engine[1].close()
         self._cache.close()
+        self._measured.close()
+        for models in self._models.values():
+            models.close()
         self._spool.close()
         self._outbox.close()
 
@@ -111,13 +117,15 @@ class Workplace:
             output=OutputFolder(Path(job.output)),
             cache=self._cache,
             use_cache=job.use_cache,
-            store=self._models.setdefault(device, _Models(device)),
+            store=self._models.setdefault(device, _Models(device, self._setup.models)),
             spool=self._spool,
             device=device,
             threads=self._setup.threads or None,
             embed=self._setup.embed,
             ledger=ledger,
             pictures=self._setup.pictures,
+            memory=self._setup.models,
+            measured=self._measured,
         )
 
 
@@ -133,15 +141,62 @@ def _remembers(engine: Engine, workflow: Workflow, only: Sequence[str]) -> bool:
 class _Models:
     """The loaded models of one device, whose store is made when the first is wanted."""
 
-    def __init__(self, device: str) -> None:
-        self._device = device
+    def __init__(self, device: str, budget: int) -> None:
+        self._device, self._budget = device, budget
         self._store: Components | None = None
 
-    def get(self, weights: Weights, device: str) -> Any:
-        """The loaded component behind a reference."""
+    @property
+    def held(self) -> Components:
+        """The store."""
         if self._store is None:
-            self._store = make_store(self._device)
-        return self._store.get(weights, device)
+            self._store = make_store(self._device, self._budget)
+        return self._store
+
+    @property
+    def budget(self) -> int:
+        """Bytes for weights and what steps compute in."""
+        return self.held.budget
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is loaded."""
+        return 0 if self._store is None else self._store.nbytes
+
+    @property
+    def waited(self) -> float:
+        """Seconds that computing has waited for weights, in all."""
+        return 0.0 if self._store is None else self._store.waited
+
+    @property
+    def read(self) -> tuple[int, float]:
+        """Bytes of weights that were read, in all, and the seconds that took."""
+        return (0, 0.0) if self._store is None else self._store.read
+
+    def get(self, weights: Weights, device: str, check: Callable[[], None]) -> Any:
+        """The loaded component behind a reference."""
+        return self.held.get(weights, device, check)
+
+    def expect(self, step: Sequence[Coming], later: Sequence[Coming], device: str) -> None:
+        """A step begins that computes with some components, and after it others do."""
+        self.held.expect(step, later, device)
+
+    def leave(self) -> None:
+        """The step is over."""
+        self.held.leave()
+
+    def resident(self) -> Mapping[str, int]:
+        """Bytes that are loaded, by what people call it."""
+        return {} if self._store is None else self._store.resident()
+
+    def clear(self) -> None:
+        """Let go of all weights."""
+        if self._store is not None:
+            self._store.clear()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        if self._store is not None:
+            self._store.close()
 
 
 def _node_types(setup: Setup) -> tuple[NodeRegistry, tuple[str, ...]]:

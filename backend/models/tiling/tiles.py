@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
+from typing import Protocol
 
 import numpy as np
 
@@ -81,6 +82,24 @@ class Coding:
 
 
 WHOLE = Coding()
+
+FRUGAL = 256
+"""Pixels of the side of a tile where memory has run out."""
+
+
+class Frugal(Protocol):
+    """Who knows whether memory has run out."""
+
+    @property
+    def frugal(self) -> bool:
+        """Whether to take as little as can be."""
+
+
+def tiles_for(ctx: Frugal, tile: int, overlap: int) -> tuple[int, int]:
+    """The tile and the overlap that somebody asked for, or small ones where memory has run out."""
+    if not ctx.frugal or 0 < tile <= FRUGAL:
+        return tile, overlap
+    return FRUGAL, min(overlap, FRUGAL // 4)
 
 
 def blend(

@@ -14,13 +14,17 @@ from backend.engine.cache import MemoryCache
 from backend.engine.cancel import Cancel
 from backend.engine.content import Contents
 from backend.engine.desk import Outside
-from backend.engine.engine import Engine, make_store
+from backend.engine.engine import Engine
 from backend.engine.events import Note, SavedFile, StepDone
 from backend.engine.registry import NodeRegistry, scan_nodes
 from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
 from backend.media.spool import Spool
+from backend.memory.residency import go_on
+from backend.models.family import families
+from backend.models.loaders import loaders
 from backend.models.stops import Hook, lay_stops
+from backend.models.store import Store
 from backend.plan.result import Result
 from backend.sdk import Cancelled, Context, FilePath, Image, ModelRef, node
 from backend.values import Weights
@@ -46,19 +50,16 @@ class AfterChecks(Cancel):
         super().check()
 
 
-class Networks:
+class Networks(Store):
     """A store that knows what it gave."""
 
     def __init__(self) -> None:
-        self.store = make_store("cpu")
+        super().__init__(families(), 2**33, loaders())
         self.given: list[Any] = []
 
-    def get(self, weights: Weights, device: str) -> Any:
-        self.given.append(self.store.get(weights, device))
+    def get(self, weights: Weights, device: str, check: Callable[[], None] = go_on) -> Any:
+        self.given.append(super().get(weights, device, check))
         return self.given[-1]
-
-    def clear(self) -> None:
-        self.store.clear()
 
     def hooks(self) -> int:
         """How many hooks lie on the networks."""
@@ -95,6 +96,7 @@ def test_a_network_stops_between_its_blocks_and_is_as_before(
     primer: tuple[Engine, Networks],
 ) -> None:
     engine, networks = primer
+    engine.run(flow(SAMPLING))  # waits for weights; how often that asks is left to chance
     whole = AfterChecks()
     first = engine.run(flow(SAMPLING), cancel=whole)
     assert first.status == "done", first.failures

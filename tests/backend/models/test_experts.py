@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import math
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +17,7 @@ from backend.catalog.folder import read_folder
 from backend.diffusion.around import Around, Moment
 from backend.diffusion.experts import ExpertSwitch
 from backend.diffusion.sample import sample
+from backend.memory.sheet import sheet_of
 from backend.models.experts import assemble, experts_of
 from backend.models.family import References, families, recognise, references
 from backend.models.patch import Stage
@@ -136,25 +135,25 @@ def test_only_what_a_run_reaches_is_loaded(pair: Model) -> None:
 
 
 def test_with_a_budget_for_one_only_one_is_in_memory_and_they_change_once(pair: Model) -> None:
-    """Looked at whenever the run loads one: the one before is gone by then, from the store too."""
+    """Looked at whenever the run loads one: the weights of the one before are gone by then."""
+    whole = Loads()
+    sizes = sheet_of(whole(pair)).sizes.values()
+    budget = int(sum(sizes) * 1.2)
     load = Loads()
-    load.store = Store(families(), 1)
-    held: list[weakref.ref[Any]] = []
-    most = 0
+    load.store = Store(families(), budget)
+    seen: list[list[str]] = []
 
     def watched(weights: Any) -> Any:
-        nonlocal most
         made = load(weights)
-        if weights.part.startswith("transformer") and all(ref() is not made for ref in held):
-            gc.collect()
-            held.append(weakref.ref(made))
-            most = max(most, sum(ref() is not None for ref in held))
+        seen.append([name for name in load.store.resident() if "transformer" in name])
         return made
 
     _, denoiser = run(pair, watched)
     assert [name.split()[1] for name in denoiser.ran] == ["transformer", "transformer_2"]
-    assert len(held) == 2
-    assert most == 1
+    assert load.store.residency.peak <= budget
+    ones = [names[0].split()[1] for names in seen if len(names) == 1]
+    assert {"transformer", "transformer_2"} <= set(ones)
+    assert max(map(len, seen)) == 1
 
 
 def test_a_joined_model_runs_each_in_its_range(pair: Model, single: Model) -> None:
