@@ -148,8 +148,25 @@ def _devices() -> Iterator[Finding]:
         yield Finding(
             "Devices", f"cuda:{number}", f"{facts.name}, {facts.total_memory / 2**30:.1f} GB"
         )
+        if not torch.cuda.is_bf16_supported(including_emulation=False):
+            slow = "This GPU only emulates bfloat16, which is slow; compute on the CPU or another."
+            yield Finding("Devices", f"cuda:{number}", "no bfloat16", slow)
+        yield from _computing(f"cuda:{number}", "bfloat16")
     if not torch.cuda.is_available():
         yield Finding("Devices", "cuda", "none that this build of torch can use")
+    yield from _computing("cpu", "float32")
+
+
+def _computing(device: str, dtype: str) -> Iterator[Finding]:
+    """In what a device computes and why, and with which attention kernels."""
+    from backend.models.kernels import probe_kernels
+    from backend.models.numerics import why_dtype
+
+    yield Finding("Devices", f"{device} computes in", why_dtype(device))
+    kernels = probe_kernels(device, dtype)
+    names = ", ".join(kernel.name for kernel in kernels if kernel.works)
+    problem = "" if names else "Reinstall torch for this device: " + kernels[-1].problem
+    yield Finding("Devices", f"{device} attention", names or "no kernel works", problem)
 
 
 def _cores() -> int:

@@ -10,3 +10,13 @@ def compute_dtype(device: str, card: Card, part: str) -> str:
     if part in card.full_precision or not device.startswith("cuda"):
         return "float32"
     return "bfloat16"
+
+
+def why_dtype(device: str) -> str:
+    """Why models compute in what they compute in on a device, for people."""
+    if device.startswith("cuda"):
+        return (
+            "bfloat16, half the memory of float32 and its range; what a family needs in full stays "
+            "float32"
+        )
+    return "float32, which CPUs are fastest in; weights stay as they are stored"
