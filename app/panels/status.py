@@ -159,6 +159,35 @@ class ProblemsLine(_Piece):
         self.write(painter, 26, self._words, "text")
 
 
+class FitLine(_Piece):
+    """``Does not fit in memory`` with the icon of a warning; hidden where a run fits."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, parent)
+        self.show_misfit("")
+
+    def show_misfit(self, sentence: str) -> None:
+        """Show that the run does not fit; ``sentence`` says why, and is empty where it does."""
+        self.setVisible(bool(sentence))
+        self.setToolTip(sentence)
+        self.setAccessibleName(f"{self._words}. {sentence}")
+
+    @property
+    def _words(self) -> str:
+        return tr("Does not fit in memory")
+
+    def sizeHint(self) -> QSize:
+        """Room for icon and words."""
+        return QSize(8 + 12 + 6 + self.wide(self._words) + 8, self.theme.measures.tall(24))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Icon and words."""
+        painter = self.begin()
+        pixmap = self.theme.pixmap("triangle-alert", 12, "warning", self.devicePixelRatioF())
+        painter.drawPixmap(8, (self.height() - 12) // 2, pixmap)
+        self.write(painter, 26, self._words, "text")
+
+
 class EngineLine(_Piece):
     """A dot and ``Engine ready``; a click on a dead one asks for another start."""
 

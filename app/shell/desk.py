@@ -15,6 +15,7 @@ from app.run.room import EngineRoom
 from app.run.state import IDLE, NodeRun
 from app.specs.checks import Checks
 from app.specs.facts_words import facts_words
+from app.specs.outlook import Outlook
 from app.specs.places import place_of, step_prefix
 from app.theme.theme import Theme
 
@@ -25,9 +26,11 @@ class Desk(QObject):
     checked = Signal()
 
     def __init__(
-        self, document: OpenDocument, canvas: Canvas, checks: Checks, room: EngineRoom, theme: Theme
-    ) -> None:
+        self, document: OpenDocument, canvas: Canvas, checks: Checks, outlook: Outlook,
+        room: EngineRoom, theme: Theme,
+    ) -> None:  # fmt: skip
         super().__init__(document)
+        self.outlook = outlook
         self.document, self.canvas, self.checks, self.room = document, canvas, checks, room
         self.minimap = Minimap(canvas)
         self._pictures: dict[str, bytes] = {}
@@ -112,6 +115,7 @@ class Desk(QObject):
         """The document is closed."""
         self._closed = True
         self._soon.stop()
+        self.outlook.close()
         self.checks.close()
         self.room.nodes_changed.disconnect(self._on_nodes)
         self.room.preview.disconnect(self._on_preview)

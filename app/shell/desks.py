@@ -14,6 +14,7 @@ from app.canvas.shape import Place
 from app.open_document import OpenDocument
 from app.shell.desk import Desk
 from app.specs.checks import Checks
+from app.specs.outlook import Outlook
 from app.words import tr
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Desks:
             document, path, param
         )
         checks = Checks(document, services.helper, services.grants_of(document))
-        desk = Desk(document, canvas, checks, services.room, services.theme)
+        outlook = Outlook(document, checks, services.helper, services.machine)
+        desk = Desk(document, canvas, checks, outlook, services.room, services.theme)
         self._desks[document.id] = desk
         self._listen_to(desk)
         window.canvases.addWidget(canvas)
@@ -84,6 +86,7 @@ class Desks:
         canvas.opened.connect(self._on_node_opened)
         canvas.viewed.connect(self._on_viewed)
         desk.checked.connect(lambda: window.on_checked(desk))
+        desk.outlook.changed.connect(lambda: window.forecasts.show(desk))
         document.selected.connect(window.commands.refresh)
         document.changed.connect(lambda *_: window.commands.refresh_edited())
         canvas.chose.connect(window.commands.refresh)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from app.panels.models.shelf import ModelShelf
     from app.panels.packs.panel import PacksPanel
     from app.panels.queue.panel import QueuePanel
+    from app.panels.timeline.forecast import ForecastPanel
     from app.panels.timeline.panel import TimelinePanel
     from app.run.meters import Memory
     from app.shell.window import Window
@@ -60,6 +61,7 @@ class Panels:
         window.queue_pane.add(tr("Jobs"), self.jobs)
         window.queue_pane.add(tr("Gallery"), self.gallery)
         window.time_pane.add(tr("Run timeline"), self.timeline)
+        self.forecast_tab = window.time_pane.add(tr("Forecast"), self.forecast)
         self._form: Form | None = None
         self._soon = QTimer(window, singleShot=True, interval=0)
         self._soon.timeout.connect(self._show_document)
@@ -314,6 +316,17 @@ class Panels:
         panel.summary_changed.connect(lambda said: pane.set_note(tr("Run timeline"), said))
         self._services.room.timeline_changed.connect(lambda _: self._show_timeline(panel))
         self._show_timeline(panel)
+        return panel
+
+    def forecast(self) -> ForecastPanel:
+        """What a run would load, and whether it fits."""
+        from app.panels.timeline.forecast import ForecastPanel
+
+        panel = ForecastPanel(self._services.theme, self._title_of)
+        panel.go.connect(self._go_step)
+        pane = self._window.time_pane
+        panel.summary_changed.connect(lambda said: pane.set_note(tr("Forecast"), said))
+        self._window.forecasts.fill(panel)
         return panel
 
     def _show_timeline(self, panel: TimelinePanel) -> None:

@@ -150,11 +150,17 @@ class Running(QObject):
         """Whether the current document runs on change is seen in the menu and on the button."""
         on = self.on_change
         self._window.commands.action("run.on_change").setChecked(on)
-        words = tr("Runs the graph (Ctrl + Enter)")
         self._window.bar.run.setText(tr("Run on change") if on else tr("Run"))
-        self._window.bar.run.setToolTip(
-            tr("{words}. It also runs after every change.", words=words) if on else words
-        )
+        self.show_tip()
+
+    def show_tip(self) -> None:
+        """What the button does, and whether that fits into memory."""
+        said = tr("Runs the graph (Ctrl + Enter)")
+        if self.on_change:
+            said = tr("{words}. It also runs after every change.", words=said)
+        misfit = self._window.forecasts.misfit
+        self._window.bar.run.setToolTip(f"{said}\n{misfit}" if misfit else said)
+        self._window.bar.run.setAccessibleDescription(misfit)
 
     def _unsaved(self, document: OpenDocument) -> tuple[str, ...]:
         return without_files(document.workflow, self._window.services.book.specs)
@@ -201,6 +207,7 @@ class Running(QObject):
                 window.panels.looking.look_again()
             elif job.status == "failed" and job.error:
                 window.toasts.say(job.error, "error")
+        window.forecasts.ended(job)
         if job.mine and job.status == "failed":
             window.services.log(f"Job {job.id}, {job.title}, failed.\n{job.error}")
         if job.mine or job.document:

@@ -19,6 +19,7 @@ from app.shell.documents import Documents
 from app.specs.book import SpecBook
 from app.specs.helper import Helper
 from app.specs.models import Models
+from app.specs.outlook import Machine
 from app.theme.theme import Theme
 from backend.catalog.roots import shipped_folder
 from backend.engine.checks.wire import Begin
@@ -112,6 +113,12 @@ class Services(QObject):
     def begin(self) -> None:
         """The window is seen: start what works beside it."""
         self.helper.start()
+
+    def machine(self) -> Machine:
+        """Where a run would compute, as the settings say and the meters have found."""
+        run = self.desk.settings.run
+        gpu = self.room.memory.device_total
+        return Machine(run.device, run.memory, gpu, str(self.places.cache))
 
     def grants_of(self, document: OpenDocument) -> tuple[Path, ...]:
         """What a document may read beside its own folder: what the user picked for it."""

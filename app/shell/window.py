@@ -24,6 +24,7 @@ from app.shell.desk import Desk
 from app.shell.desks import Desks
 from app.shell.dress import Dress
 from app.shell.files import Files
+from app.shell.forecasts import Forecasts
 from app.shell.graph_commands import GraphCommands
 from app.shell.graph_list import declare_graph
 from app.shell.menus import fill_menus
@@ -65,6 +66,7 @@ class Window(QMainWindow):
         self.dress = Dress(self)
         self.files = Files(services.documents, self)
         self.running = Running(self)
+        self.forecasts = Forecasts(self)
         self.adding = Adding(self)
         self._build()
         self._connect()
@@ -111,6 +113,8 @@ class Window(QMainWindow):
         lines = StatusLines(self.services.theme, self.statusBar())
         self.job_line, self.problems_line = lines.job, lines.problems
         self.engine_line, self.zoom_line = lines.engine, lines.zoom
+        self.fit_line = lines.fit
+        lines.fit.clicked.connect(self.forecasts.turn_to)
         lines.problems.clicked.connect(lambda: self.said_pane.show_tab(tr("Problems")))
         lines.engine.restart_wanted.connect(self.services.room.start)
 
@@ -132,6 +136,7 @@ class Window(QMainWindow):
         room.refused.connect(lambda _, sentence: self.say(sentence))
         room.nodes_changed.connect(self._on_nodes)
         self.running.connect_room()
+        self.forecasts.listen()
         self.dress.follow()
         self.services.troubled.connect(lambda said: self.toasts.say(said, "warning"))
 
@@ -171,6 +176,7 @@ class Window(QMainWindow):
             self.tools.raise_()
             self._lay_over()
         self.panels.show_document(document)
+        self.forecasts.show(desk)
         self.pages.show_document(document)
         self.commands.refresh()
         self.retitle()

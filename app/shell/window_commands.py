@@ -136,7 +136,7 @@ def _views(window: Window) -> None:
         ("view_pane", tr("Viewer"), "Alt+1"), ("node_pane", tr("Inspector"), "Alt+2"),
         ("said_pane", tr("Problems"), "Alt+3"), ("queue_pane", tr("Queue"), "Alt+4"),
         ("queue_pane", tr("Gallery"), "Alt+5"), ("said_pane", tr("Models"), "Alt+6"),
-        ("said_pane", tr("Log"), "Alt+7"),
+        ("said_pane", tr("Log"), "Alt+7"), ("time_pane", tr("Forecast"), "Alt+8"),
     ):  # fmt: skip
         add(f"pane.{title.casefold()}", title, tr("Window"),
             partial(show_pane, window, pane, title), keys)  # fmt: skip

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from backend.engine.checks.wire import (
+    AskForecast,
     Begin,
     CheckDocument,
     Counted,
     CountTokens,
+    Forecast,
     Forget,
     PlainFacts,
     Told,
@@ -31,6 +35,11 @@ if TYPE_CHECKING:  # loaded by the thread, when the window is seen
 
 TRIES = 2
 """How often a process may end over one document before that is left alone until it is edited."""
+
+LOOK = 0.05
+"""Seconds between two questions whether a forecast is known."""
+LONGEST = 30.0
+"""Seconds after which a forecast is not waited for any more."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,14 @@ class _Wish:
     tries: int = 0
 
 
+@dataclass
+class _Question:
+    """A forecast that is wanted, and since when it is being found out."""
+
+    order: AskForecast
+    since: float | None = None
+
+
 class Helper(QObject):
     """Holds the process of checks, and begins another where it ends.
 
@@ -71,6 +88,8 @@ class Helper(QObject):
     """A document's id, and ``News`` of it."""
     counted = Signal(str, object, object)
     """A document's id, the key of the question, and ``Counted``."""
+    foretold = Signal(str, object)
+    """A document's id, and ``Forecast``."""
     trouble = Signal(str)
     """Why nothing is checked at present; empty when all is well again."""
 
@@ -95,6 +114,8 @@ class Helper(QObject):
         self._wishes: dict[str, _Wish] = {}
         self._last: dict[str, _Wish] = {}
         self._counts: dict[tuple[str, str], CountTokens] = {}
+        self._forecasts: dict[str, _Question] = {}
+        self._number = 0
         self._closed: list[str] = []
         self._over = self._anew = False
         self._process: ChecksProcess | None = None
@@ -138,9 +159,19 @@ class Helper(QObject):
             self._counts[document, key] = order
             self._more.notify()
 
+    def forecast(self, order: AskForecast) -> None:
+        """Have it told what a run of a document would do with the memory; ``foretold`` follows,
+        unless it is asked for anew meanwhile. No check waits for it."""
+        with self._more:
+            self._number += 1
+            numbered = msgspec.structs.replace(order, number=self._number)
+            self._forecasts[order.document] = _Question(numbered)
+            self._more.notify()
+
     def forget(self, document: str) -> None:
         """A document was closed."""
         with self._more:
+            self._forecasts.pop(document, None)
             self._wishes.pop(document, None)
             self._last.pop(document, None)
             for key in [key for key in self._counts if key[0] == document]:
@@ -174,7 +205,8 @@ class Helper(QObject):
 
         while True:
             with self._more:
-                self._more.wait_for(lambda: self._over or self._has_work())
+                looks = self._process is not None and self._forecasts
+                self._more.wait_for(lambda: self._over or self._has_work(), LOOK if looks else None)
                 if self._over:
                     break
                 anew, self._anew = self._anew, False
@@ -197,6 +229,7 @@ class Helper(QObject):
     def _has_work(self) -> bool:
         """Whether there is something to do; a process that does not start is tried on demand."""
         waiting = bool(self._wishes or self._counts or self._closed)
+        waiting |= any(question.since is None for question in self._forecasts.values())
         return self._anew or waiting or (self._process is None and self._barren < TRIES)
 
     def _start(self) -> None:
@@ -227,6 +260,7 @@ class Helper(QObject):
             wish = self._wishes.pop(document) if document is not None else None
             count = next(iter(self._counts), None) if wish is None else None
             question = self._counts.pop(count) if count is not None else None
+            foretold = {} if wish is not None or count is not None else dict(self._forecasts)
         assert self._process is not None
         for name in closed:
             if self._sent.pop(name, None) is not None:
@@ -236,6 +270,23 @@ class Helper(QObject):
         elif count is not None and question is not None:
             answer = self._process.ask(question)
             self.counted.emit(*count, answer)
+        for name, wanted in foretold.items():
+            self._foretell(self._process, name, wanted)
+
+    def _foretell(self, process: ChecksProcess, document: str, wanted: _Question) -> None:
+        """Ask for a forecast, or whether it is known by now."""
+        found = process.ask(wanted.order)
+        assert isinstance(found, Forecast)
+        now = time.monotonic()
+        with self._more:
+            if self._forecasts.get(document) is not wanted:
+                return
+            wanted.since = wanted.since or now
+            if found.going and now - wanted.since < LONGEST:
+                return
+            del self._forecasts[document]
+        late = f"It takes more than {LONGEST:g} s to say what this run needs, so it is not said."
+        self.foretold.emit(document, Forecast(wrong=late) if found.going else found)
 
     def _check(self, process: ChecksProcess, document: str, wish: _Wish) -> None:
         from backend.engine.checks.client import Gone
@@ -283,16 +334,25 @@ class Helper(QObject):
         with self._more:
             wishes, counts = self._wishes, self._counts
             self._wishes, self._counts, self._closed = {}, {}, []
+        self._drop_forecasts(sentence)
         for document, wish in wishes.items():
             self.told.emit(document, News(wish.workflow, sentence=sentence))
         for document, key in counts:
             self.counted.emit(document, key, Counted(sentence=sentence))
+
+    def _drop_forecasts(self, sentence: str) -> None:
+        with self._more:
+            dropped, self._forecasts = self._forecasts, {}
+        for document in dropped:
+            self.foretold.emit(document, Forecast(wrong=sentence))
 
     def _lose(self, sentence: str) -> None:
         """Let go of the process; an empty sentence where that was wanted."""
         with self._more:
             process, self._process = self._process, None
             quiet = self._over or self._anew or not sentence
+        if not quiet:  # it may be a forecast that ended it
+            self._drop_forecasts(sentence)
         self._sent.clear()
         if process is not None:
             process.close()

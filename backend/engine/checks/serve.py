@@ -11,14 +11,17 @@ from queue import SimpleQueue
 import msgspec
 
 from backend.engine.checks.desk import Desk
+from backend.engine.checks.forecast import Forecaster
 from backend.engine.checks.tokens import Counter
 from backend.engine.checks.wire import (
     Answer,
+    AskForecast,
     Begin,
     CheckDocument,
     Counted,
     CountTokens,
     Done,
+    Forecast,
     Forget,
     Order,
     Told,
@@ -46,18 +49,20 @@ def serve(orders: int, answers: int) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    desk, counter = Desk(registry), Counter()
+    desk, counter, forecaster = Desk(registry), Counter(), Forecaster(registry)
     while True:
-        sender.send(encode(answer(desk, counter, waiting.get())))
+        sender.send(encode(answer(desk, counter, forecaster, waiting.get())))
 
 
-def answer(desk: Desk, counter: Counter, order: Order) -> Answer:
+def answer(desk: Desk, counter: Counter, forecaster: Forecaster, order: Order) -> Answer:
     """The answer to an order."""
     try:
         if isinstance(order, CheckDocument):
             return desk.check(order)
         if isinstance(order, CountTokens):
             return counter.count(desk, order)
+        if isinstance(order, AskForecast):
+            return forecaster.ask(desk, order)
         if isinstance(order, Forget):
             desk.forget(order.document)
         return Done()
@@ -65,6 +70,8 @@ def answer(desk: Desk, counter: Counter, order: Order) -> Answer:
         wrong = f"Weft itself went wrong while it checked ({type(error).__name__}: {error})."
         if isinstance(order, CountTokens):
             return Counted(sentence=wrong)
+        if isinstance(order, AskForecast):
+            return Forecast(wrong=wrong)
         if isinstance(order, CheckDocument):
             desk.forget(order.document)
         return Told(wrong=wrong)

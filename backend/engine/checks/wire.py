@@ -57,13 +57,30 @@ class CountTokens(_Message, frozen=True, tag="count"):
     plain: bool = False
 
 
+class AskForecast(_Message, frozen=True, tag="forecast"):
+    """What a run of the document as it was last checked would do with the memory, if nothing were
+    kept of earlier runs.
+
+    The first order of a ``number`` begins to find out, beside the checks; the same again asks
+    whether it is known. ``device`` and ``memory`` are the settings of those names, ``gpu`` are the
+    bytes of the GPU, 0 where there is none. ``cache_folder`` holds what was measured.
+    """
+
+    document: str
+    number: int
+    device: str = "auto"
+    memory: int = 0
+    gpu: int = 0
+    cache_folder: str = ""
+
+
 class Forget(_Message, frozen=True, tag="forget"):
     """A document was closed."""
 
     document: str
 
 
-Order: TypeAlias = Begin | CheckDocument | CountTokens | Forget
+Order: TypeAlias = Begin | CheckDocument | CountTokens | AskForecast | Forget
 
 
 class Types(_Message, frozen=True, tag="types"):
@@ -122,11 +139,79 @@ class Counted(_Message, frozen=True, tag="counted"):
     sentence: str = ""
 
 
+class Lane(msgspec.Struct, frozen=True, array_like=True):
+    """A component that the run uses: its name, the part of its model, and its bytes on the
+    device."""
+
+    name: str
+    part: str
+    held: int
+
+
+class Stay(msgspec.Struct, frozen=True, array_like=True):
+    """A component on the device in the course of a stage: at the most so many bytes. ``comes`` are
+    those that are moved there for the stage, again and again where it ``streams``; ``used``: the
+    stage computes with it."""
+
+    lane: int
+    held: int
+    comes: int = 0
+    streams: bool = False
+    used: bool = False
+
+
+class ForecastStage(msgspec.Struct, frozen=True, array_like=True):
+    """Steps that are alike, or calls of one, in the order of the run.
+
+    ``seconds`` count only where the forecast is ``timed``. ``activation`` is what is computed in,
+    -1 where that is not known; ``curve`` the bytes in use on the device, evenly over the stage.
+    """
+
+    steps: tuple[str, ...]
+    calls: int
+    seconds: float
+    waiting: float
+    activation: int
+    stays: tuple[Stay, ...]
+    curve: tuple[int, ...]
+
+
+class Forecast(_Message, frozen=True, tag="forecast"):
+    """The answer to ``AskForecast``.
+
+    ``going``: it is not known yet. ``wrong`` says in a sentence why there is none. ``misfit`` says
+    why the run does not fit into the budgets, ``cures`` what would make it fit; then there are no
+    stages. Bytes are as in ``backend.plan.memory.MemoryPlan``; ``least_loaded`` is what any plan
+    loads. ``unknown`` are sentences on what could not be told before the run.
+    """
+
+    going: bool = False
+    wrong: str = ""
+    device: str = "cpu"
+    device_budget: int = 0
+    host_budget: int = 0
+    misfit: str = ""
+    cures: tuple[str, ...] = ()
+    device_peak: int = 0
+    host_peak: int = 0
+    loaded: int = 0
+    least_loaded: int = 0
+    read: int = 0
+    timed: bool = False
+    seconds: float = 0.0
+    waiting: float = 0.0
+    least_waiting: float = 0.0
+    whole: bool = True
+    lanes: tuple[Lane, ...] = ()
+    stages: tuple[ForecastStage, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
 class Done(_Message, frozen=True, tag="done"):
     """The answer to ``Forget``."""
 
 
-Answer: TypeAlias = Types | Told | Counted | Done
+Answer: TypeAlias = Types | Told | Counted | Forecast | Done
 
 
 def read_specs(plain: Mapping[str, Any]) -> dict[str, NodeSpec]:

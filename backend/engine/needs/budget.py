@@ -25,8 +25,13 @@ def device_budget(device: str) -> int:
     if device.startswith("cuda"):
         import torch
 
-        return int(torch.cuda.mem_get_info(device)[1] * 0.8)
+        return gpu_budget(torch.cuda.mem_get_info(device)[1])
     return machine_memory() // 2
+
+
+def gpu_budget(total: int) -> int:
+    """The bytes of a GPU that has so many in all."""
+    return int(total * 0.8)
 
 
 def machine_memory() -> int:

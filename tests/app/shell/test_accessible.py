@@ -22,6 +22,7 @@ TABS = (
     ("node_pane", "History"), ("said_pane", "Problems"), ("said_pane", "Log"),
     ("said_pane", "Models"), ("said_pane", "Packs"), ("queue_pane", "Queue"),
     ("queue_pane", "Jobs"), ("queue_pane", "Gallery"), ("time_pane", "Run timeline"),
+    ("time_pane", "Forecast"),
 )  # fmt: skip
 NO_ROLES = (QAccessible.Role.NoRole, QAccessible.Role.Client)
 
