@@ -110,17 +110,17 @@ class Orders:
                 if not fits and not self._is_late():
                     return None
                 self._queue.popleft()
-                if fits or self._make_room_for(part):
+                if fits or self._room.make(part.nbytes, self._rank, self._held):
                     return part
                 continue
             self._queue.popleft()
         return None
 
     def _make_room_for(self, part: Part) -> bool:
-        """Evict what is needed last; where that is not enough, also what lies between the blocks of
-        networks of this step other than the one that computes."""
+        """Evict what is needed last. Where that is not enough and somebody waits, so that nothing
+        computes: also what lies between the blocks of other networks of this step."""
         make = partial(self._room.make, part.nbytes, self._rank)
-        return make(self._held) or make(self._computes)
+        return make(self._held) or (part in self.awaited and make(self._computes))
 
     def _computes(self, part: Part) -> bool:
         now = self.now

@@ -87,6 +87,11 @@ class Network:
         return all(part.state == "here" for part in self.parts.values())
 
     @property
+    def whole_order(self) -> bool:
+        """Whether a pass calls all blocks; what it leaves out may go while it is under way."""
+        return len(self.order) + 1 == len(self.parts)
+
+    @property
     def rest(self) -> Part:
         """The part that every call needs throughout."""
         return self.parts[REST]

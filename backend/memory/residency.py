@@ -14,10 +14,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from backend.memory.course import Visit, lay
 from backend.memory.errors import NoRoom
+from backend.memory.gates import Gates
 from backend.memory.orders import Orders
 from backend.memory.parts import Check, Network, Part, Weights, Whole, divide
 from backend.memory.passes import Passes
@@ -31,13 +32,6 @@ POLL = 0.05
 """Seconds between two looks at whether a wait was cancelled."""
 PASSES = 8
 """How often a network is taken to be called where nobody said."""
-
-
-class Hook(Protocol):
-    """A hook that was laid on."""
-
-    def remove(self) -> None:
-        """Take it off."""
 
 
 def go_on() -> None:
@@ -68,7 +62,7 @@ class Residency:
         self._planned: frozenset[str] = frozenset()
         self._clock = 0
         self._in_step: dict[str, Network] = {}
-        self._hooks: dict[str, list[Hook]] = {}
+        self._gates = Gates(self._begin)
         self._passes = Passes()
         self._orders = Orders(self._room, self._distance, self._is_held)
         self._bandwidth = BANDWIDTH
@@ -104,6 +98,17 @@ class Residency:
     def _forget(self, key: str, forget: Callable[[], None]) -> None:
         self._room.networks.pop(key, None)
         forget()
+
+    def remove(self, key: str) -> None:
+        """Look after this network no more; what is there of it goes."""
+        with self._lock:
+            network = self._room.networks.pop(key, None)
+            for part in network.parts.values() if network is not None else ():
+                self._room.drop(part)
+            self._orders.void()
+            self._planned -= {key}
+            self._in_step.pop(key, None)
+            self._gates.lift(key)
 
     def make_room(self, nbytes: int) -> None:
         """Evict what is needed last until so many bytes are free, as far as that can be."""
@@ -193,14 +198,15 @@ class Residency:
                 self._orders.now = None
             if not any(visit.network == key for visit in self._step):
                 self._step = (*self._step, Visit(key, PASSES))
-            if network.module is None or (network.here and not self._orders.streams):
+            stays = network.here and network.whole_order and not self._orders.streams
+            if network.module is None or stays:
                 self._use(network.parts.values())
                 return
             planned = self._open and key in self._planned
         if not planned:
             self._plan()
         with self._lock:
-            self._lay_hooks(network)
+            self._gates.lay(network)
             self._orders.count(network.rest)
             whole = not self._open and self._room.fits_alone(network.nbytes)
             self._await(tuple(network.parts.values()) if whole else (network.rest,))
@@ -220,8 +226,9 @@ class Residency:
             CatalogError: its file cannot be read.
         """
         with self._lock, contextlib.suppress(NoRoom):
-            network = self._room.networks[key]
-            self._await(tuple(p for p in network.parts.values() if name in p.names))
+            network = self._room.networks.get(key)
+            parts = () if network is None else network.parts.values()
+            self._await(tuple(p for p in parts if name in p.names))
 
     # The thread that computes
 
@@ -274,29 +281,8 @@ class Residency:
         self._orders.now = None
         self._in_step.clear()
         self._check = go_on
-        for hooks in self._hooks.values():
-            for hook in hooks:
-                hook.remove()
-        self._hooks.clear()
+        self._gates.clear()
         self._lock.notify_all()
-
-    def _lay_hooks(self, network: Network) -> None:
-        if network.key in self._hooks or network.module is None:
-            return
-        here = threading.get_ident()
-
-        def gate(part: Part) -> Callable[[Any, Any], None]:
-            def begin(module: Any, args: Any) -> None:
-                if threading.get_ident() == here:
-                    self._begin(part)
-
-            return begin
-
-        self._hooks[network.key] = [
-            network.module.get_submodule(block).register_forward_pre_hook(gate(part))
-            for block, part in network.parts.items()
-            if not part.rest
-        ]
 
     # Plans
 
@@ -319,7 +305,7 @@ class Residency:
             self._planned = frozenset(network.key for _, network in known)
             if course.streams:
                 for network in self._in_step.values():
-                    self._lay_hooks(network)
+                    self._gates.lay(network)
             if course.orders:
                 self._reader.start()
             self._lock.notify_all()

@@ -163,7 +163,11 @@ class _Open:
                 os.posix_fadvise(self._handle.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
         except OSError as error:
             raise _unread(self._file, error) from error
-        self._same(os.fstat(self._handle.fileno()))
+        try:
+            self._same(os.fstat(self._handle.fileno()))
+        except BaseException:
+            self._handle.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

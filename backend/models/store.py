@@ -60,6 +60,7 @@ class Store:
         self._families = families
         self._others = others or {}
         self._values: dict[Key, Any] = {}
+        self._readings: dict[Key, _Reading] = {}
         self._lock = threading.RLock()
         self._buffers: Buffers | None = None
         self.residency = Residency(budget, self._trim)
@@ -76,6 +77,7 @@ class Store:
         """
         key = self._key(weights, device)
         with self._lock:
+            self._drop_spoilt(key)
             value = self._values.get(key)
             if value is None:
                 value = self._made(key, weights, device)
@@ -106,6 +108,7 @@ class Store:
         """Let go of everything."""
         self.residency.close()
         self._values.clear()
+        self._readings.clear()
 
     @property
     def nbytes(self) -> int:
@@ -160,8 +163,9 @@ class Store:
             if self._buffers is None:
                 self._buffers = Buffers(EVERY)
             reading = _Reading(sheet, self._buffers)
+            self._readings[key] = reading
             self.residency.add(_name(key), value, reading, beside, title)
-            sheet.asked(partial(self._asked, key, sheet))
+            sheet.asked(partial(self._asked, key, reading))
         else:
             forget = partial(self._values.pop, key, None)
             self.residency.add_whole(_name(key), beside, forget, title)
@@ -171,10 +175,17 @@ class Store:
         if self._buffers is not None:
             self._buffers.trim(nbytes)
 
-    def _asked(self, key: Key, sheet: Sheet, name: str) -> Tensor:
+    def _drop_spoilt(self, key: Key) -> None:
+        """Let go of a component whose files were not as its headers say: by now they may be."""
+        if key in self._readings and self._readings[key].spoilt:
+            del self._readings[key]
+            self._values.pop(key, None)
+            self.residency.remove(_name(key))
+
+    def _asked(self, key: Key, reading: _Reading, name: str) -> Tensor:
         """The bytes of a weight that is used while it is not there: outside of the blocks."""
         self.residency.demand(_name(key), name)
-        return sheet.source.one(sheet.stored[name])
+        return reading.read((name,), go_on)[name]
 
     def _load(self, weights: Weights, device: str, dtype: str) -> Any:
         if weights.family in self._others:
@@ -184,19 +195,25 @@ class Store:
         return self._families[weights.family].load_part(folder, weights.part, device, dtype)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Reading:
-    """The weights of a module, read into buffers that are used again."""
+    """The weights of a module, read into buffers that are used again. ``spoilt``: its files are not
+    those any more whose headers were read."""
 
     sheet: Sheet
     buffers: Buffers
+    spoilt: bool = False
 
     @property
     def sizes(self) -> Mapping[str, int]:
         return self.sheet.sizes
 
     def read(self, names: Sequence[str], check: Callable[[], None]) -> Mapping[str, Tensor]:
-        return self.sheet.read(names, check, self.buffers)
+        try:
+            return self.sheet.read(names, check, self.buffers)
+        except CatalogError:
+            self.spoilt = True
+            raise
 
     def place(self, raws: Mapping[str, Tensor]) -> None:
         self.sheet.place(raws)

@@ -219,6 +219,7 @@ STEPWISE: dict[str, dict[str, Any]] = {
     "empty_latent": {},
     "empty_video_latent": {},
     "expert_switch": {"high": "m.model", "low": "m.model"},
+    "profile_model": {"positive": "t.conditioning", "latent": "l.latent"},
     "share_attention": {},
     "rope_scale": {},
     "compress_keys": {},
