@@ -37,6 +37,10 @@ class Components(Protocol):
         """Bytes for weights and what steps compute in."""
 
     @property
+    def short(self) -> int:
+        """Bytes that the step is thought to compute in beyond its budget."""
+
+    @property
     def nbytes(self) -> int:
         """Bytes of what is loaded."""
 

@@ -41,6 +41,7 @@ class Outlook:
         holds what has run in this process."""
         self._find, self._store, self._device, self._measured = find, store, device, measured
         self._known = known
+        self.short = 0
         self._needs: Needs | None = None
         self._sequence: list[Need] = []
         self._ended: set[str] = set()
@@ -94,7 +95,7 @@ class Outlook:
         if need is None or not need.uses:
             yield
             return
-        store = self._store()
+        store, self.short = self._store(), 0
         if need.calls == 1 and not need.loops:
             self._ended.add(step)
         activation = (need.activation or 0) + more
@@ -110,6 +111,7 @@ class Outlook:
         finally:
             nbytes, seconds = (now - then for now, then in zip(store.read, read, strict=True))
             self._measured.moved("disk", int(nbytes), seconds)
+            self.short = store.short
             store.leave()
 
     def _learn(self, need: Need, beside: int | None, spent: float) -> None:

@@ -57,3 +57,11 @@ def with_resident(failed: Failure, resident: Mapping[str, int]) -> Failure:
         return failed
     told = ", ".join(f"{title} ({size(nbytes)})" for nbytes, title in largest)
     return replace(failed, sentence=f"{failed.sentence} Loaded were {told}.")
+
+
+def beyond(short: int) -> str:
+    """What is said of a step that computes in more than its budget leaves."""
+    return (
+        f"By its size this step computes in {size(short)} more than the memory budget leaves, so "
+        "it may take more than it was given. Smaller tiles or a smaller batch would keep within it."
+    )

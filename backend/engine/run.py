@@ -34,7 +34,7 @@ from backend.engine.gather import Misuse, Shape, gather
 from backend.engine.lanes import Work, Workers
 from backend.engine.mapped import Mapped, asked_of_all
 from backend.engine.outlook import Outlook
-from backend.engine.relief import FIRST, LADDER, Rung, aside, with_resident
+from backend.engine.relief import FIRST, LADDER, Rung, aside, beyond, with_resident
 from backend.engine.task import Outcome, Task, perform
 from backend.engine.words import Failure, failure
 from backend.engine.zones import Zone
@@ -96,6 +96,7 @@ class Run:
     todo: deque[tuple[Callable[..., None], tuple[Any, ...]]] = field(default_factory=deque)
     _dispatcher: Dispatcher = field(init=False)
     _flying: dict[str, list[Task]] = field(default_factory=dict)
+    _beyond: set[str] = field(default_factory=set)
     _thread: int = 0
 
     def __post_init__(self) -> None:
@@ -380,9 +381,13 @@ class Run:
         on_device = task.unit.spec.lane == "device"
         more = aside(rung, outlook.activation(step))
         with outlook.step(step, more) if on_device else nullcontext():
-            return perform(
+            outcome = perform(
                 task, self.kit.node(kind), self.kit.shape(kind), context, self.kit.desk.remembers
             )
+        if on_device and rung is FIRST and outlook.short and step not in self._beyond:
+            self._beyond.add(step)
+            self.post(Note(step, beyond(outlook.short), task.frame.turns))
+        return outcome
 
     def _receive(self, wait: bool) -> bool:
         """Take one message of the lanes; whether there was one."""

@@ -39,7 +39,6 @@ class Setup(_Message, frozen=True, tag="setup"):
     cache_folder: str
     device: str = "auto"
     threads: int = 0
-    models: int = 0
     memory: int = 2 * 2**30
     disk: int = 20 * 2**30
     costly: float = 0.5
@@ -48,6 +47,7 @@ class Setup(_Message, frozen=True, tag="setup"):
     nodes: tuple[str, ...] = ()
     warm: bool = True
     pictures: bool = False
+    models: int = 0
 
 
 class RunJob(_Message, frozen=True, tag="run"):

@@ -46,13 +46,15 @@ class Residency:
     """Loads and evicts parts under a budget. One thread computes at a time; any may ask.
 
     ``waited`` are the seconds in which computing waited for weights, ``loaded`` the bytes that came
-    and ``seconds`` the time that reading them took, all from the beginning.
+    and ``seconds`` the time that reading them took, all from the beginning. ``short`` are the bytes
+    that the step is thought to compute in beyond what its largest block leaves of the budget.
     """
 
     def __init__(self, budget: int, trim: Callable[[int], None] = _keep) -> None:
         """``budget`` is in bytes, for weights and what steps compute in. ``trim`` is told how many
         bytes of buffers may be kept for what is read next."""
         self.waited = 0.0
+        self.short = 0
         self.loaded, self.seconds = 0, 0.0
         self._trim = trim
         self._room = Room(budget, trim)
@@ -171,6 +173,7 @@ class Residency:
         with self._lock:
             self._end_step()
             self._open, self._step, self._later = True, tuple(step), tuple(later)
+            self.short = 0
             self._room.activation = max((visit.activation for visit in step), default=0)
         self._plan()
 
@@ -331,8 +334,12 @@ class Residency:
         ]
 
     def _check_fits(self, network: Network) -> None:
-        if network.module is None or network.least <= self.budget:
-            self._room.activation = max(0, min(self._room.activation, self.budget - network.least))
+        if network.module is None:
+            return
+        if network.least <= self.budget:
+            afforded = min(self._room.activation, self.budget - network.least)
+            self.short = max(self.short, self._room.activation - afforded)
+            self._room.activation = afforded
             return
         blocks = network.least - network.rest.nbytes
         raise NoRoom(

@@ -126,6 +126,11 @@ class Store:
         return self.residency.loaded, self.residency.seconds
 
     @property
+    def short(self) -> int:
+        """Bytes that the step is thought to compute in beyond its budget."""
+        return self.residency.short
+
+    @property
     def budget(self) -> int:
         """Bytes for weights and what steps compute in."""
         return self.residency.budget

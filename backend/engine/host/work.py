@@ -158,6 +158,11 @@ class _Models:
         return self.held.budget
 
     @property
+    def short(self) -> int:
+        """Bytes that the step is thought to compute in beyond its budget."""
+        return 0 if self._store is None else self._store.short
+
+    @property
     def nbytes(self) -> int:
         """Bytes of what is loaded."""
         return 0 if self._store is None else self._store.nbytes

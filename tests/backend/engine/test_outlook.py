@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from backend.engine.engine import Engine, RunResult, make_store
+from backend.engine.events import Note
 from backend.engine.registry import NodeRegistry, scan_nodes
 from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
@@ -145,13 +146,27 @@ def test_what_steps_took_is_learnt_from_the_second_time_on(tmp_path: Path) -> No
     bench.close()
 
 
-def test_a_node_that_says_nonsense_of_its_memory_runs_all_the_same(tmp_path: Path) -> None:
+def test_a_node_that_says_nonsense_of_its_memory_runs_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def nonsense(p: Any, **facts: Any) -> Any:
         raise ZeroDivisionError
 
     registry = scan_nodes()
-    registry.type("vae_decode").hooks["peak"] = nonsense
+    monkeypatch.setitem(registry.type("vae_decode").hooks, "peak", nonsense)
     bench = Bench(tmp_path, 2**30)
     bench.engine = bench.new_engine(registry)
     assert bench.run(PICTURE).status == "done"
     bench.close()
+
+
+def test_a_step_that_computes_in_more_than_its_budget_says_so(tmp_path: Path) -> None:
+    said: list[Any] = []
+    bench = Bench(tmp_path, 6 * MIB)
+    large = {**primer(128, sample=sample(1, 1)), "decode": DECODE}
+    result = bench.engine.run(flow(large), only=["decode"], on_event=said.append)
+    bench.close()
+    assert result.status == "done"
+    notes = [event for event in said if isinstance(event, Note)]
+    assert [note.step for note in notes] == ["decode"]
+    assert "more than the memory budget leaves" in notes[0].text

@@ -186,7 +186,8 @@ def test_a_failure_says_what_was_loaded(tmp_path: Path, small: Small) -> None:
     assert failed.status == "failed"
     for why in failed.failures.values():
         assert "ran out of memory" in why.sentence
-        assert re.search(r"Loaded were the .*text_encoder of this flux model \(378 KiB", why.sentence)
+        loaded = r"Loaded were the .*text_encoder of this flux model \(378 KiB"
+        assert re.search(loaded, why.sentence)
     assert again.status == "done"
     samples = [run.values["sample"]["latent"].samples for run in (first, again)]
     assert np.array_equal(*samples)
