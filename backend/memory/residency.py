@@ -70,7 +70,7 @@ class Residency:
         self._bandwidth = BANDWIDTH
         self._check: Check = go_on
         self._lock = threading.Condition()
-        self._closed = False
+        self._closed = self._reading = False
         self._reader = Reader(self._next, self._arrived, self._failed)
 
     # Who is looked after
@@ -123,12 +123,14 @@ class Residency:
             return key in self._room.networks
 
     def clear(self) -> None:
-        """Let go of all that no step computes with."""
+        """Let go of all that no step computes with, and of what is being read, too."""
         with self._lock:
             self._orders.void()
             for part in list(self._room.parts()):
                 if not self._open or part.network.key not in self._in_step:
                     self._room.drop(part)
+            while self._reading and not self._closed:
+                self._lock.wait(POLL)
 
     def close(self) -> None:
         """Let go of everything and end the thread."""
@@ -358,12 +360,14 @@ class Residency:
                 self._lock.notify_all()
                 if part is not None:
                     self._room.take(part)
+                    self._reading = True
                     return part
                 self._lock.wait()
         return None
 
     def _arrived(self, part: Part, raws: Any, seconds: float) -> None:
         with self._lock:
+            self._reading = False
             if part.state == "loading":
                 try:
                     part.network.weights.place(raws)
@@ -379,6 +383,7 @@ class Residency:
 
     def _failed(self, part: Part, error: Exception) -> None:
         with self._lock:
+            self._reading = False
             part.state, part.error = "absent", error
             self._lock.notify_all()
 

@@ -221,3 +221,30 @@ def test_what_is_loaded_as_a_whole_goes_when_room_is_needed() -> None:
     assert residency.knows("older")
     assert not residency.knows("old")
     residency.close()
+
+
+def test_what_is_being_read_is_let_go_of_too() -> None:
+    residency = Residency(20 * BLOCK)
+    net, begun, go = Stack(4), threading.Event(), threading.Event()
+
+    def before(name: str) -> None:
+        if name == "blocks.3.weight":
+            begun.set()
+            go.wait(30)
+
+    kept = Kept(net, before)
+    residency.add("net", net, kept)
+    residency.expect([Visit("net", 1)])
+    residency.enter("net")
+    assert begun.wait(30)
+    residency.leave()
+    clearing = threading.Thread(target=residency.clear)
+    clearing.start()
+    go.set()
+    clearing.join(30)
+    assert not clearing.is_alive()
+    read = len(kept.reads)
+    assert residency.taken == 0
+    assert kept.nbytes == 0
+    residency.close()
+    assert len(kept.reads) == read
