@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -97,12 +98,24 @@ class Database:
             )
             self._db.row_factory = sqlite3.Row
             try:
-                self._begin(steps)
+                self._begin_in_turn(steps)
             except BaseException:
                 self._db.close()
                 raise
         except (sqlite3.Error, OSError) as error:
             raise unusable(path, error) from error
+
+    def _begin_in_turn(self, steps: Sequence[Step]) -> None:
+        """Begin, and again while others do: SQLite does not wait by itself where two at once bring
+        a file into its journal mode, or one is the last to leave it."""
+        end = time.monotonic() + BUSY
+        while True:
+            try:
+                return self._begin(steps)
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > end:
+                    raise
+            time.sleep(0.01)
 
     def _begin(self, steps: Sequence[Step]) -> None:
         if self._version() != self.version:

@@ -4,10 +4,13 @@ import gzip
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from backend.engine.queue import database
 from backend.engine.queue.database import STEPS, Database
 from backend.engine.queue.errors import QueueError
 from backend.engine.queue.store import Queue
@@ -125,3 +128,24 @@ def test_programs_that_begin_at_once_make_one_queue(tmp_path):
     database = Database(tmp_path / "queue.sqlite")
     assert len(database.read("SELECT * FROM facts")) == 4
     database.close()
+
+
+def test_a_file_that_another_brings_into_its_mode_is_waited_for(tmp_path, monkeypatch):
+    path = tmp_path / "queue.sqlite"
+    Database(path).close()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA journal_mode = DELETE")
+    other.execute("BEGIN IMMEDIATE")
+    waits = []
+
+    def wait(seconds):
+        waits.append(seconds)
+        other.execute("COMMIT")
+
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=wait)
+    monkeypatch.setattr(database, "time", clock)
+    opened = Database(path)
+    assert len(waits) == 1
+    assert opened.read("PRAGMA journal_mode")[0][0] == "wal"
+    opened.close()
+    other.close()
