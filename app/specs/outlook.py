@@ -89,7 +89,10 @@ class Outlook(QObject):
             self._soon.start()
 
     def _ask(self) -> None:
-        if self._checks.behind or not self._checks.ok:  # the check that comes asks
+        if not self._checks.ok:  # the check that comes asks
+            return
+        if self._checks.behind:  # not every check that comes has something to say
+            self._soon.start()
             return
         machine = self._machine()
         self._asked = _bare(self._document.workflow), machine
@@ -104,6 +107,7 @@ class Outlook(QObject):
         if document != self._document.id or not isinstance(found, Forecast):
             return
         if not self._checks.ok or self._soon.isActive():  # it is of what was before an edit
+            self._asked = None
             return
         self._show(None if found.wrong else found, found.wrong)
 
