@@ -28,17 +28,22 @@ POINTS = (0.02, 0.25, 0.5, 0.75, 0.98)
 
 
 class Forecaster:
-    """Tells one forecast at a time, in a thread, so that no check waits for it."""
+    """Tells one forecast at a time, in a thread, so that no check waits for it.
+
+    The last one of each document is kept: while those of others are found out it is asked for again
+    and again, and one place for all would hold another's each time.
+    """
 
     def __init__(self, registry: NodeRegistry) -> None:
         self._registry = registry
         self._under_way: threading.Thread | None = None
-        self._known: tuple[AskForecast, Forecast] | None = None
+        self._known: dict[str, tuple[AskForecast, Forecast]] = {}
 
     def ask(self, desk: Desk, order: AskForecast) -> Forecast:
         """The forecast, or that it is not known yet."""
-        if self._known is not None and self._known[0] == order:
-            return self._known[1]
+        known = self._known.get(order.document)
+        if known is not None and known[0] == order:
+            return known[1]
         held = desk.held(order.document)
         if held is None or held.workflow is None:
             return Forecast(wrong="This document is not checked, so nothing is known of its run.")
@@ -52,13 +57,17 @@ class Forecaster:
             self._under_way.start()
         return Forecast(going=True)
 
+    def forget(self, document: str) -> None:
+        """A document is closed."""
+        self._known.pop(document, None)
+
     def _find(self, order: AskForecast, workflow: Workflow, grants: Grants) -> None:
         try:
             found = forecast(self._registry, order, workflow, grants)
         except Exception as error:  # what a node type says wrong must not end what checks
             wrong = f"Weft itself went wrong over this forecast ({type(error).__name__}: {error})."
             found = Forecast(wrong=wrong)
-        self._known = order, found
+        self._known[order.document] = order, found
 
 
 def forecast(

@@ -65,6 +65,7 @@ def answer(desk: Desk, counter: Counter, forecaster: Forecaster, order: Order) -
             return forecaster.ask(desk, order)
         if isinstance(order, Forget):
             desk.forget(order.document)
+            forecaster.forget(order.document)
         return Done()
     except Exception as error:  # a fault of Weft itself must not end what serves all documents
         wrong = f"Weft itself went wrong while it checked ({type(error).__name__}: {error})."

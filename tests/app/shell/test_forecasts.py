@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from app.main import FIRST
-from tests.app.shell.desktop import ALT
+from tests.app.shell.desktop import ALT, CTRL
 
 Key = Qt.Key
 LEFT = Qt.MouseButton.LeftButton
@@ -32,11 +32,26 @@ def told(desktop, spin, until):
     spin(lambda: not outlook.behind and outlook.forecast is not None and until(outlook), 30.0)
 
 
-def test_a_run_that_fits_says_nothing(template, spin):
+def test_a_run_that_does_not_fit_is_said_and_can_be_started(template, spin, monkeypatch):
     window = template.window
     told(template, spin, lambda outlook: outlook.forecast.stages)
     assert not window.fit_line.isVisibleTo(window)
     assert "fit" not in window.bar.run.toolTip()
+    window.services.desk.put("run.memory", "1MiB")
+    told(template, spin, lambda outlook: outlook.forecast.misfit)
+    assert window.fit_line.isVisibleTo(window)
+    for words in (window.fit_line.toolTip(), window.bar.run.toolTip()):
+        assert "the budget is 1.0 MiB" in words
+        assert "What would make it fit: " in words
+    QTest.mouseClick(window.fit_line, LEFT)
+    panel = window.time_pane.made("Forecast")
+    assert window.time_pane.current == "Forecast"
+    assert panel.warning.isVisibleTo(panel)
+    started = []
+    monkeypatch.setattr(window.services.room, "run", lambda *rest, **more: started.append(rest))
+    spin(lambda: not window.desk.checks.behind)
+    QTest.keyClick(window.canvas, Key.Key_Return, CTRL)
+    spin(lambda: started)
 
 
 def test_the_panel_follows_the_document_that_is_looked_at(template, spin):

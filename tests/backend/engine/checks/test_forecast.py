@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from backend.engine.checks.client import ChecksProcess
-from backend.engine.checks.forecast import budget_of, device_of, forecast, held_over, stages_of
+from backend.engine.checks.desk import Desk
+from backend.engine.checks.forecast import (
+    Forecaster,
+    budget_of,
+    device_of,
+    forecast,
+    held_over,
+    stages_of,
+)
 from backend.engine.checks.patch import patch_between
 from backend.engine.checks.wire import (
     AskForecast,
@@ -139,6 +148,21 @@ def test_checks_do_not_wait_for_a_forecast(tmp_path):
         assert time.monotonic() - begin > 2.0, "it was not slow, so nothing is shown"
     finally:
         process.close()
+
+
+def test_documents_that_are_asked_about_in_turn_are_all_told(registry, picture):
+    desk, forecaster, base = Desk(registry), Forecaster(registry), str(WORKFLOWS)
+    orders = [AskForecast(name, 1, "cpu", 12 * MIB) for name in ("left", "middle", "right")]
+    for order in orders:
+        desk.check(CheckDocument(order.document, patch_between(None, picture), base, (base,)))
+        assert forecaster.ask(desk, order).going
+        for thread in threading.enumerate():
+            if thread.name == "weft-forecast":
+                thread.join(20.0)
+    assert all(forecaster.ask(desk, order).stages for order in orders)
+    forecaster.forget("left")
+    desk.forget("left")
+    assert "not checked" in forecaster.ask(desk, orders[0]).wrong
 
 
 @pytest.mark.parametrize(
