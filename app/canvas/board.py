@@ -10,7 +10,7 @@ from app.canvas.laid_out import LaidOut
 from app.canvas.measure import REGULAR, Rows
 from app.canvas.parts import FrameView, NodeView, NoteView
 from app.canvas.wiring import Wiring, all_places
-from app.document.difference import changed_keys, compared, same_keys
+from app.document.difference import Difference, changed_keys, compared, same_keys
 from app.document.edits.common import SpecOf
 from app.document.edits.place import move_to
 from app.document.level import GIVEN, TAKEN, Link, graph_of, layout_of, walk
@@ -32,6 +32,8 @@ class Board(LaidOut):
         self._graph: Graph | None = None
         self._layout: Layout | None = None
         self._found: Mapping[str, Node] = {}
+        self.difference: Difference[str, Node] | None = None
+        """What the last edit changed of the nodes of a level without zones."""
         self._fed: set[str] = set()
         """Nodes of which nothing is another but what feeds them."""
 
@@ -50,7 +52,7 @@ class Board(LaidOut):
         """Follow the document; its level must still be there."""
         graph, layout = graph_of(workflow, self.level), layout_of(workflow, self.level)
         others = workflow.subgraphs is not self.workflow.subgraphs
-        self.workflow = workflow
+        self.workflow, self.difference = workflow, None
         if graph is self._graph and layout is self._layout and not others:
             return
         found, same, fresh = self._walked(graph)
@@ -83,6 +85,7 @@ class Board(LaidOut):
         which of the nodes are new or others."""
         if not self.level and self._graph is not None and not self.zones:
             same, fresh = compared(self._found, graph.nodes)
+            self.difference = Difference(self._found, graph.nodes, same, fresh)
             if all(graph.nodes[path].body is None for path in fresh):  # no zones: no more to walk
                 return graph.nodes, same, fresh
         found = dict(walk(graph)) | end_nodes(self.level, graph, self._found)

@@ -109,6 +109,9 @@ class LevelView(Surface):
         if self.document.level != self._level:
             return
         self.board.sync(after)
+        found = self.board.difference
+        if found is not None and found.same:  # what is new waits for the first link
+            self._reads.follow(graph_of(after, self._level), found)
         gone = [path for path in self.document.selection if path not in self.board.nodes]
         if gone:
             self.document.select(self.document.selection - frozenset(gone))

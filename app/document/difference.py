@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import compress
 from operator import is_not
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference(Generic[Key, Value]):
+    """What differs between two mappings, found once for all who ask."""
+
+    before: Mapping[Key, Value]
+    after: Mapping[Key, Value]
+    same: bool
+    """They have the ``same_keys``."""
+    changed: list[Key]
+    """The ``changed_keys``."""
 
 
 def copied(table: Mapping[Key, Value]) -> dict[Key, Value]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from app.document.difference import compared
+from app.document.difference import Difference, compared
 from app.document.level import GIVEN, TAKEN, body_at, name_of, parent_of
 from backend.graph.document import BOUNDARY, Graph, Input, Node, Ref
 
@@ -42,13 +42,19 @@ class Reads:
         order = self._order
         return source in order and target in order and order[source] < order[target]
 
-    def follow(self, graph: Graph) -> None:
+    def follow(self, graph: Graph, known: Difference[str, Node] | None = None) -> None:
         """Keep the order: put right what changed against it, or where that fails begin anew. Asked
-        for when nobody waits, it need not be done at the first link."""
+        for when nobody waits, it need not be done at the first link.
+
+        ``known`` is what the last edit changed, where somebody has found that.
+        """
         nodes, seen = graph.nodes, self._seen
         if nodes is seen:
             return
-        same, changed = compared(seen, nodes)
+        if known is not None and known.before is seen and known.after is nodes:
+            same, changed = known.same, known.changed
+        else:
+            same, changed = compared(seen, nodes)
         self._seen = nodes
         if self._order and not same:
             changed = self._come_and_gone(graph, changed)
