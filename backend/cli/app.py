@@ -10,6 +10,7 @@ import typer
 from backend.cli.cache import app as cache
 from backend.cli.history import app as history
 from backend.cli.models import app as models
+from backend.cli.options import Allow, Device, Flow, Json, Memory, Only, Out, Sets
 from backend.cli.packs import app as packs
 from backend.cli.queue import app as queue
 from backend.cli.settings import app as settings_app
@@ -29,27 +30,6 @@ app.add_typer(packs, name="packs")
 app.add_typer(queue, name="queue")
 app.add_typer(history, name="history")
 app.add_typer(settings_app, name="settings")
-
-Flow = Annotated[
-    str,
-    typer.Argument(
-        metavar="FLOW",
-        help="A workflow file, an output that Weft made, or the name of a shipped example.",
-        show_default=False,
-    ),
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON object per line on standard output, nothing else.")
-]
-Allow = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--allow-read",
-        metavar="PATH",
-        help="Let the workflow read this file or folder too. May be repeated.",
-        show_default=False,
-    ),
-]
 
 
 def _version(wanted: bool) -> None:
@@ -111,24 +91,8 @@ def new_root() -> None:
 @app.command()
 def run(
     flow: Flow,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NODE.PARAM=VALUE",
-            help="Set a parameter; an exposed one by its name alone. May be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="DIR",
-            help="Where outputs are written.",
-            show_default="the setting folders.output",
-        ),
-    ] = None,
+    sets: Sets = None,
+    out: Out = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -140,33 +104,9 @@ def run(
             show_default=False,
         ),
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device",
-            metavar="auto|cpu|cuda:N",
-            help="Where models compute.",
-            show_default="the setting run.device",
-        ),
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            "--memory",
-            metavar="SIZE",
-            help="Memory of the device for models and what they compute in, such as 8GiB.",
-            show_default="the setting run.memory",
-        ),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only",
-            metavar="NODE",
-            help="Run only this node and what it needs. May be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    device: Device = None,
+    memory: Memory = None,
+    only: Only = None,
     allow_read: Allow = None,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Keep no results: compute every node again.")
@@ -199,7 +139,7 @@ def run(
         "run.isolated": isolated,
         "folders.output": None if out is None else str(out),
     }
-    settings = user_settings({key: value for key, value in flags.items() if value is not None})
+    settings = user_settings(flags)
     wish = Wish.of(
         settings,
         sets=tuple(sets or ()),
@@ -228,15 +168,7 @@ def check(flow: Flow, allow_read: Allow = None, json: Json = False) -> None:
 @app.command()
 def plan(
     flow: Flow,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            "--memory",
-            metavar="SIZE",
-            help="Memory of the device for models and what they compute in, such as 8GiB.",
-            show_default="the setting run.memory",
-        ),
-    ] = None,
+    memory: Memory = None,
     host_memory: Annotated[
         str | None,
         typer.Option(
@@ -342,15 +274,7 @@ def reproduce(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Keep the new file there.", show_default=False),
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device",
-            metavar="auto|cpu|cuda:N",
-            help="Where models compute.",
-            show_default="the setting run.device",
-        ),
-    ] = None,
+    device: Device = None,
     allow_read: Allow = None,
     json: Json = False,
 ) -> None:

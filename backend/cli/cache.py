@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from backend.cli.errors import FAILED, Stop
+from backend.cli.options import Json
 from backend.cli.places import user_settings
 from backend.cli.streams import Output, tell
 
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from backend.engine.disk import DiskCache
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON object per line on standard output, nothing else.")
-]
 
 
 @app.callback()

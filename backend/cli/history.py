@@ -15,6 +15,7 @@ import typer
 
 from backend.cli.check import counted
 from backend.cli.errors import FAILED, Stop, wrong_usage
+from backend.cli.options import Json
 from backend.cli.streams import Output, put
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON object per line on standard output, nothing else.")
-]
 Limit = Annotated[
     int, typer.Option("--limit", metavar="N", min=0, help="At most N jobs; 0 shows all.")
 ]

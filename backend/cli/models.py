@@ -21,13 +21,11 @@ from backend.cli.catalogue import (
     verify_one,
 )
 from backend.cli.errors import FAILED, wrong_usage
+from backend.cli.options import Json
 from backend.cli.streams import Output, tell
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON object per line on standard output, nothing else.")
-]
 Name = Annotated[
     str,
     typer.Argument(

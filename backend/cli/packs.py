@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backend.cli.errors import FAILED, Stop, near, wrong_usage
+from backend.cli.options import Json
 from backend.cli.places import user_settings
 from backend.cli.streams import Output, tell
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON object per line on standard output, nothing else.")
-]
 Name = Annotated[
     str,
     typer.Argument(metavar="NAME", help="As `weft packs list` calls it.", show_default=False),

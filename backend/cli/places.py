@@ -45,7 +45,8 @@ def built_in_models() -> list[str]:
 
 
 def user_settings(flags: Mapping[str, Any] = MappingProxyType({})) -> Settings:
-    """The settings of this process; ``flags`` are those that the command line says, by key.
+    """The settings of this process; ``flags`` are those that the command line says, by key;
+    ``None`` where it does not.
 
     Raises:
         Stop: the settings file is broken, or a value is wrong.
@@ -53,7 +54,7 @@ def user_settings(flags: Mapping[str, Any] = MappingProxyType({})) -> Settings:
     from backend.settings import SettingError, load
 
     try:
-        return load(flags=flags).settings
+        return load(flags={k: v for k, v in flags.items() if v is not None}).settings
     except SettingError as error:
         raise wrong_usage(str(error)) from None
 

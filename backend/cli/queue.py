@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from backend.cli.errors import wrong_usage
+from backend.cli.options import Allow, Device, Flow, Json, Memory, Only, Out, Sets
 from backend.cli.streams import Output
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON object per line on standard output, nothing else.")
-]
 Number = Annotated[
     int,
     typer.Argument(
@@ -43,23 +40,8 @@ def queue_root() -> None:
 
 @app.command("add")
 def add(
-    flow: Annotated[
-        str,
-        typer.Argument(
-            metavar="FLOW",
-            help="A workflow file, an output that Weft made, or the name of a shipped example.",
-            show_default=False,
-        ),
-    ],
-    sets: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NODE.PARAM=VALUE",
-            help="Set a parameter; an exposed one by its name alone. May be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    flow: Flow,
+    sets: Sets = None,
     count: Annotated[
         int, typer.Option("--count", metavar="N", help="Queue N jobs that differ in their seeds.")
     ] = 1,
@@ -77,33 +59,12 @@ def add(
     priority: Annotated[
         int, typer.Option("--priority", metavar="P", help="Higher runs first; -1000 to 1000.")
     ] = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="DIR", help="Where outputs are written.", show_default="folders.output"
-        ),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only",
-            metavar="NODE",
-            help="Run only this node and what it needs. May be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    out: Out = None,
+    only: Only = None,
     title: Annotated[
         str, typer.Option("--title", metavar="TEXT", help="How the job is called.")
     ] = "",
-    allow_read: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--allow-read",
-            metavar="PATH",
-            help="Let the workflow read this file or folder too. May be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    allow_read: Allow = None,
     json: Json = False,
 ) -> None:
     """Queue a workflow as it is now; later changes of the file do not matter.
@@ -283,15 +244,8 @@ def watch(wait: Wait = False, json: Json = False) -> None:
 @app.command("run")
 def run(
     wait: Wait = False,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device",
-            metavar="auto|cpu|cuda:N",
-            help="Where models compute.",
-            show_default="run.device",
-        ),
-    ] = None,
+    device: Device = None,
+    memory: Memory = None,
     json: Json = False,
 ) -> None:
     """Work through the queue until it is empty, in a host process that may die without harm.
@@ -305,7 +259,7 @@ def run(
     """  # fmt: skip
     from backend.cli.queue_run import run_queue
 
-    raise typer.Exit(run_queue(device, wait=wait, json=json))
+    raise typer.Exit(run_queue(device, memory, wait=wait, json=json))
 
 
 def _jobs(ids: list[int] | None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backend.cli.errors import wrong_usage
+from backend.cli.options import Json
 from backend.cli.streams import Output, plain, put, tell
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON object per line on standard output, nothing else.")
-]
 Key = Annotated[
     str, typer.Argument(metavar="KEY", help="A setting, such as cache.disk.", show_default=False)
 ]

@@ -117,6 +117,18 @@ def test_a_job_reads_beside_its_workflow_wherever_it_is_run_from(weft):
     assert outputs(weft) == ["out.png"]
 
 
+def test_the_memory_for_models_is_said_for_the_whole_queue(weft):
+    assert weft("queue", "add", "text-to-image", "--set", "sample.steps=1").status == DONE
+    done = weft("queue", "run", "--memory", "1MiB")
+    assert done.status == FAILED
+    assert "but the memory budget is 1.0 MiB" in done.err
+    assert weft("queue", "retry", "1").status == DONE
+    done = weft("queue", "run", "--memory", "12MiB")
+    assert done.status == DONE, done.err
+    done = weft("queue", "run", "--memory", "much")
+    assert (done.status, done.err.startswith("--memory much: write a size")) == (USAGE, True)
+
+
 def test_a_batch_draws_its_seeds_when_it_is_queued(weft):
     nodes = {"x": SOLID}
     refused = weft("queue", "add", weft.flow(nodes), "--count", "3")
