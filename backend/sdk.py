@@ -181,8 +181,9 @@ class Context(Protocol):
     def note(self, text: str) -> None:
         """Tell the user a sentence while the node goes on, such as what it left out."""
 
-    def preview(self, image: Image) -> None:
-        """Show an intermediate picture."""
+    def preview(self, image: Image | Callable[[], Image | None]) -> None:
+        """Show an intermediate picture, or what a function makes: that is called only where there
+        is time to show one, and ``None`` shows nothing."""
 
     def read(self, path: str) -> Path:
         """A file or folder that may be read: relative to the workflow, inside the grants.

@@ -148,11 +148,15 @@ class StepContext:
         if self._notes <= MAX_NOTES:
             self._post(Note(self._step, text[:MAX_NOTE], self._turns))
 
-    def preview(self, image: Image) -> None:
-        """Show an intermediate picture; those that come too fast after another are left out."""
+    def preview(self, image: Image | Callable[[], Image | None]) -> None:
+        """Show an intermediate picture; those that come too fast after another are left out, and
+        not made where a function would make them."""
         self._cancel.check()
-        if self._previews.due():
-            self.jpeg = jpeg_of(image)
+        if not self._previews.due():
+            return
+        shown = image() if callable(image) else image
+        if shown is not None:
+            self.jpeg = jpeg_of(shown)
             self._post(Preview(self._step, self.jpeg, self._turns))
 
     def read(self, path: str) -> Path:

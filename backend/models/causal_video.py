@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.diffusion.noise import gaussian
 from backend.models.codec import Scaling
+from backend.models.numerics import dtype_of
 from backend.models.tiling.tiles import WHOLE, Coding, Tiling, join
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def decode_frames(
     coder = _Pieces(net.decoder, latents.shape[-2:], factor, device, coding)
 
     def work(piece: Tensor, kept: list[Any], first: bool) -> Tensor:
-        latent = net.post_quant_conv(piece.to(device, net.dtype))
+        latent = net.post_quant_conv(piece.to(device, dtype_of(net)))
         out = net.decoder(latent, feat_cache=kept, feat_idx=[0], first_chunk=first)
         whole: Tensor = unpatchify(out, net.config.patch_size or 1)
         return whole
@@ -72,7 +73,7 @@ def encode_pieces(
     scaling, found = channel_scaling(net.config), []
 
     def work(piece: Tensor, kept: list[Any], first: bool) -> Tensor:
-        pixels = patchify(piece.to(device, net.dtype).contiguous(), net.config.patch_size or 1)
+        pixels = patchify(piece.to(device, dtype_of(net)).contiguous(), net.config.patch_size or 1)
         moments: Tensor = net.quant_conv(net.encoder(pixels, feat_cache=kept, feat_idx=[0]))
         return moments
 

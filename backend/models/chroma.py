@@ -21,6 +21,7 @@ from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Pea
 from backend.models.conditions import gather, pad
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_text_width
+from backend.models.numerics import dtype_of
 from backend.models.settings import check_scaling, check_scheduler, flow_shift, spacing
 from backend.models.text_llm import compact
 from backend.models.texts import longest, tokenise, wanted_length
@@ -173,7 +174,7 @@ class ChromaDenoiser:
         import torch
 
         parts = gather(conditionings, ("sequence", "mask"), count, CARD.title)
-        place = {"device": self._device, "dtype": self._net.dtype}
+        place: dict[str, Any] = {"device": self._device, "dtype": dtype_of(self._net)}
         sequence, mask = pad(parts["sequence"]).to(**place), pad(parts["mask"]) > 0
         return {
             "encoder_hidden_states": sequence,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.diffusion.noise import gaussian
 from backend.models.card import Geometry
+from backend.models.numerics import dtype_of
 from backend.models.pixels import to_image, to_tensor
 from backend.models.tiling.tiles import WHOLE, Coding
 from backend.values import Float32, Image, Latent
@@ -50,7 +51,7 @@ def encode_stills(
 
     shape = geometry.shape(image.width, image.height, image.count)
     noise = None if seed is None else gaussian(seed, shape)
-    pixels, coded = to_tensor(image).to(device, net.dtype), []
+    pixels, coded = to_tensor(image).to(device, dtype_of(net)), []
     with torch.no_grad():
         for index in range(image.count):
             posterior = _posterior(net, pixels[index : index + 1], geometry.factor, coding)
@@ -80,7 +81,7 @@ def decode_stills(
     decoded: list[Tensor] = []
     with torch.no_grad():
         for sample in torch.from_numpy(samples.copy()):
-            raw = (sample[None].to(device) / scaling.scale + scaling.shift).to(net.dtype)
+            raw = (sample[None].to(device) / scaling.scale + scaling.shift).to(dtype_of(net))
             decoded.append(_pixels(net, raw, factor, coding))
     return to_image(torch.cat(decoded), coding.wide)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backend.models.card import Geometry
+from backend.models.numerics import dtype_of
 from backend.models.pixels import to_image, to_tensor
 from backend.models.tiling.tiles import WHOLE, Coding
 from backend.values import Float32, Image, Latent
@@ -36,7 +37,7 @@ def encode_codes(
         return code
 
     codes = [
-        in_tiles(work, pixels[None].to(net.dtype), size, (geometry.factor, 1), device, coding)
+        in_tiles(work, pixels[None].to(dtype_of(net)), size, (geometry.factor, 1), device, coding)
         for pixels in to_tensor(image)
     ]
     return Latent((torch.cat(codes) * float(net.config.scaling_factor)).numpy(), space)
@@ -58,7 +59,7 @@ def decode_codes(
 
     size = (samples.shape[-2], samples.shape[-1])
     decoded = [
-        in_tiles(work, code[None].to(net.dtype), size, (1, factor), device, coding)
+        in_tiles(work, code[None].to(dtype_of(net)), size, (1, factor), device, coding)
         for code in codes
     ]
     return to_image(torch.cat(decoded), coding.wide)

@@ -22,6 +22,7 @@ from backend.models import fill, kl, patches2x2, reference
 from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Peak, Rope, Site, Space
 from backend.models.conditions import gather, numbers, stack
 from backend.models.family import Load, describe, part_of, space_of
+from backend.models.numerics import dtype_of
 from backend.models.seams.sites import Spans, spans_before
 from backend.models.settings import check_scaling, check_scheduler, flow_shift, spacing
 from backend.models.texts import longest, token_ids, wanted_length
@@ -222,7 +223,7 @@ class FluxDenoiser:
 
         parts = gather(conditionings, ("sequence", "pooled"), count, CARD.title)
         guidance = numbers(conditionings, "guidance", count, self._guidance or 0.0)
-        place = {"device": self._device, "dtype": self._net.dtype}
+        place: dict[str, Any] = {"device": self._device, "dtype": dtype_of(self._net)}
         sequence = stack(parts["sequence"]).to(**place)
         scales = torch.tensor(guidance, device=self._device, dtype=torch.float32)
         others = reference.gathered(conditionings, count)

@@ -28,6 +28,7 @@ from backend.models.conditions import gather, stack
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_text_width
 from backend.models.loading import load_part
+from backend.models.numerics import dtype_of
 from backend.models.patches2x2 import pack, unpack
 from backend.models.seams.sites import Spans, spans_before
 from backend.models.settings import check_scheduler, flow_shift, spacing
@@ -273,7 +274,7 @@ class Flux2Denoiser:
         """
 
         parts = gather(conditionings, ("sequence",), count, CARD.title)
-        place = {"device": self._device, "dtype": self._net.dtype}
+        place: dict[str, Any] = {"device": self._device, "dtype": dtype_of(self._net)}
         sequence = stack(parts["sequence"]).to(**place)
         given = reference.gathered(conditionings, count)
         if given and not self._refers:
@@ -295,7 +296,7 @@ class Flux2Denoiser:
         """Velocity ``eps - x0`` for latents ``[b, c, h, w]``."""
         import torch
 
-        image = x.flatten(2).mT.to(self._net.dtype)
+        image = x.flatten(2).mT.to(prepared["text"].dtype)
         ids = positions(0, *x.shape[-2:]).to(x.device)
         out = self._net(
             hidden_states=torch.cat([image, *prepared["others"]], 1),

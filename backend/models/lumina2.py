@@ -23,6 +23,7 @@ from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Pea
 from backend.models.conditions import check_length, gather, stack
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_places, check_text_width
+from backend.models.numerics import dtype_of
 from backend.models.patches2x2 import check_even, check_reach
 from backend.models.settings import check_scaling, check_scheduler, flow_shift, spacing
 from backend.models.text_llm import compact, hidden
@@ -210,7 +211,7 @@ class Lumina2Denoiser:
         check_length(parts["mask"], self._facts.settings["positions"])
         sequence, mask = stack(parts["sequence"]), stack(parts["mask"])
         return {
-            "encoder_hidden_states": sequence.to(self._device, self._net.dtype),
+            "encoder_hidden_states": sequence.to(self._device, dtype_of(self._net)),
             "encoder_attention_mask": mask.long().to(self._device),
         }
 
@@ -225,7 +226,7 @@ class Lumina2Denoiser:
         check_even(x, CARD.title)
         check_reach(x, self._facts.settings["rows"], self._facts.settings["columns"])
         time = torch.full((x.shape[0],), 1.0 - sigma, device=x.device, dtype=torch.float32)
-        given = x.to(self._net.dtype).contiguous()
+        given = x.to(prepared["encoder_hidden_states"].dtype).contiguous()
         out = self._net(hidden_states=given, timestep=time, return_dict=False, **prepared)[0]
         velocity: Tensor = -out.float()
         return velocity

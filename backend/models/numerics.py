@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from backend.models.card import Card
+
+if TYPE_CHECKING:
+    from torch import dtype
 
 
 def compute_dtype(device: str, card: Card, part: str) -> str:
@@ -20,3 +25,15 @@ def why_dtype(device: str) -> str:
             "float32"
         )
     return "float32, which CPUs are fastest in; weights stay as they are stored"
+
+
+def dtype_of(network: Any) -> dtype:
+    """What a network of diffusers computes in: the precision of its first weight with a point that
+    is not kept in float32. ``network.dtype`` says the same, but walks through all modules first."""
+    kept = getattr(network, "_keep_in_fp32_modules", None) or ()
+    for name, weight in network.named_parameters():
+        if weight.is_floating_point() and not any(each in name for each in kept):
+            found: dtype = weight.dtype
+            return found
+    found = network.dtype
+    return found

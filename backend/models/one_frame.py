@@ -15,6 +15,7 @@ from backend.diffusion.noise import gaussian
 from backend.models.card import Geometry
 from backend.models.causal_video import channel_scaling
 from backend.models.family import Load, describe
+from backend.models.numerics import dtype_of
 from backend.models.pixels import to_image, to_tensor
 from backend.models.tiling.tiles import WHOLE, Coding
 from backend.values import VAE, Float32, Image, Latent
@@ -78,7 +79,7 @@ def encode_pictures(
         return moments[:, :, 0]
 
     coded = []
-    for index, pixels in enumerate(to_tensor(image).to(net.dtype)):
+    for index, pixels in enumerate(to_tensor(image).to(dtype_of(net))):
         moments = in_tiles(work, pixels[None], whole[-2:], (shape.factor, 1), device, coding)
         mean, log_variance = moments.chunk(2, 1)
         if noise is not None:
@@ -105,7 +106,9 @@ def decode_pictures(
         return pixels[:, :, 0]
 
     decoded = [
-        in_tiles(work, latent[None].to(net.dtype), samples.shape[-2:], (1, factor), device, coding)
+        in_tiles(
+            work, latent[None].to(dtype_of(net)), samples.shape[-2:], (1, factor), device, coding
+        )
         for latent in latents[:, :, 0]
     ]
     return to_image(torch.cat(decoded), coding.wide)

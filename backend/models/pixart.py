@@ -30,6 +30,7 @@ from backend.models.noise_table import (
     process_of,
     with_class,
 )
+from backend.models.numerics import dtype_of
 from backend.models.patches2x2 import check_even
 from backend.models.settings import check_scaling
 from backend.models.text_llm import compact
@@ -200,7 +201,7 @@ class PixArtDenoiser:
             DiffusionError: numbers of entries do not agree.
         """
         parts = gather(conditionings, ("sequence", "mask"), count, CARD.title)
-        place = {"device": self._device, "dtype": self._net.dtype}
+        place: dict[str, Any] = {"device": self._device, "dtype": dtype_of(self._net)}
         return {
             "encoder_hidden_states": pad(parts["sequence"]).to(**place),
             "encoder_attention_mask": pad(parts["mask"]).to(**place),
@@ -217,7 +218,7 @@ class PixArtDenoiser:
         check_even(x, CARD.title)
         time = torch.full((x.shape[0],), self._table.time(sigma), device=x.device)
         out: Tensor = self._net(
-            x.to(self._net.dtype),
+            x.to(prepared["encoder_hidden_states"].dtype),
             timestep=time,
             added_cond_kwargs=self._size(x),
             return_dict=False,

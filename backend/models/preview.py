@@ -53,10 +53,6 @@ def default_root() -> Path:
         raise CatalogError(str(error)) from error
 
 
-FIRST = 0.001
-"""Seconds that the first preview of a run is taken to cost, before one was measured."""
-
-
 class SpaceColours:
     """What is known of the colours of one latent space, for each VAE that spoke it.
 
@@ -218,12 +214,13 @@ class Shown:
     def __init__(
         self,
         view: View,
-        show: Callable[[Image], None],
+        show: Callable[[Callable[[], Image | None]], None],
         share: float = SHARE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``share`` is the part of the run's time that there is for it; the run begins now, by
-        ``clock`` in seconds."""
+        """``show`` calls what it is given, or not where it has just shown another. ``share`` is
+        the part of the run's time that there is for it; the run begins now, by ``clock`` in
+        seconds."""
         self._view, self._show, self._share, self._clock = view, show, share, clock
         self._began = clock()
         self._spent = FIRST
@@ -232,11 +229,15 @@ class Shown:
         """Show clean latents, unless it is not yet time."""
         if not last and self._spent > self._share * (self._clock() - self._began):
             return
-        seen = still(x0).cpu()  # waits for the step, whose time is none of the preview's
         begin = self._clock()
-        picture = self._view(seen)
-        if picture is not None:
-            self._show(picture)
+
+        def picture() -> Image | None:
+            nonlocal begin
+            seen = still(x0).cpu()  # waits for the step, whose time is none of the preview's
+            begin = self._clock()
+            return self._view(seen)
+
+        self._show(picture)
         self._spent += self._clock() - begin
 
 

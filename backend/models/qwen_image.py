@@ -26,6 +26,7 @@ from backend.models.conditions import gather, pad
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_text_width
 from backend.models.loading import load_part, load_tokenizer
+from backend.models.numerics import dtype_of
 from backend.models.patches2x2 import check_even, check_reach, pack, unpack
 from backend.models.seams.sites import Spans, spans_before
 from backend.models.settings import check_scheduler, flow_shift, spacing
@@ -266,7 +267,7 @@ class QwenImageDenoiser:
         """
         parts = gather(conditionings, ("sequence", "mask"), count, CARD.title)
         mask = pad(parts["mask"]) > 0
-        place = {"device": self._device, "dtype": self._net.dtype}
+        place: dict[str, Any] = {"device": self._device, "dtype": dtype_of(self._net)}
         given = reference.gathered(conditionings, count)
         reference.check(given, self._geometry.channels, CARD.title)
         return {
@@ -287,7 +288,8 @@ class QwenImageDenoiser:
         check_even(x, CARD.title)
         check_reach(x, 2 * (POSITIONS - MAX_TOKENS), 2 * (POSITIONS - MAX_TOKENS))
         others, sizes = prepared["others"], prepared["sizes"]
-        image, (height, width) = pack(x).to(self._net.dtype), x.shape[-2:]
+        dtype = prepared["encoder_hidden_states"].dtype
+        image, (height, width) = pack(x).to(dtype), x.shape[-2:]
         self._beside = sum(tokens.shape[1] for tokens in others)
         out = self._net(
             hidden_states=torch.cat([image, *others], 1),

@@ -25,6 +25,7 @@ from backend.models.deep_codes import decode_codes, encode_codes
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_text_width
 from backend.models.loading import load_part
+from backend.models.numerics import dtype_of
 from backend.models.settings import check_scaling
 from backend.models.text_llm import compact, hidden
 from backend.models.texts import longest, tokenise, wanted_length
@@ -295,7 +296,7 @@ class SanaDenoiser:
         """
         parts = gather(conditionings, ("sequence", "mask"), count, CARD.title)
         return {
-            "encoder_hidden_states": pad(parts["sequence"]).to(self._device, self._net.dtype),
+            "encoder_hidden_states": pad(parts["sequence"]).to(self._device, dtype_of(self._net)),
             "encoder_attention_mask": (pad(parts["mask"]) > 0).long().to(self._device),
         }
 
@@ -315,7 +316,7 @@ class SanaDenoiser:
             )
         time = int(sigma * self._top) * self._facts.settings["time_scale"]
         out = self._net(
-            x.to(self._net.dtype),
+            x.to(prepared["encoder_hidden_states"].dtype),
             timestep=torch.full((x.shape[0],), time, device=x.device, dtype=torch.float32),
             return_dict=False,
             **prepared,

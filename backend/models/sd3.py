@@ -22,6 +22,7 @@ from backend.models.conditions import gather, stack
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_text_width
 from backend.models.flow_schedulers import EULER, FlowTimes, flow_times
+from backend.models.numerics import dtype_of
 from backend.models.patches2x2 import check_even, check_reach
 from backend.models.settings import check_scaling, check_scheduler
 from backend.models.texts import longest, token_ids, wanted_length
@@ -245,7 +246,7 @@ class Sd3Denoiser:
         import torch
 
         parts = gather(conditionings, ("sequence", "pooled"), count, CARD.title)
-        place = {"device": self._device, "dtype": self._net.dtype}
+        place: dict[str, Any] = {"device": self._device, "dtype": dtype_of(self._net)}
         return {
             "encoder_hidden_states": stack(parts["sequence"]).to(**place),
             "pooled_projections": torch.cat(parts["pooled"]).to(**place),
@@ -264,7 +265,10 @@ class Sd3Denoiser:
         told = self._times.time(sigma)
         time = torch.full((x.shape[0],), told, device=x.device, dtype=torch.float32)
         out: Tensor = self._net(
-            x.to(self._net.dtype), timestep=time, return_dict=False, **prepared
+            x.to(prepared["encoder_hidden_states"].dtype),
+            timestep=time,
+            return_dict=False,
+            **prepared,
         )[0]
         return out.float()
 

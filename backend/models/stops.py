@@ -60,25 +60,33 @@ def lay_stops(network: Any, check: Callable[[], None]) -> tuple[Hook, ...]:
 
 
 def _places(network: Any) -> list[Any]:
-    return _inside(network, False)[0]
-
-
-def _inside(module: Any, listed: bool) -> tuple[list[Any], int]:
-    """The stops in a module, which may be a member of a list, and its parameters; in one pass, for
-    every step that loads a network makes it."""
     from torch import nn
 
-    held = sum(weight.numel() for weight in module.parameters(recurse=False))
+    return _inside(network, False, (nn.Conv2d, nn.Conv3d), (nn.ModuleList, nn.Sequential))[0]
+
+
+def _inside(
+    module: Any, listed: bool, convolutions: tuple[type, ...], lists: tuple[type, ...]
+) -> tuple[list[Any], int]:
+    """The stops in a module, which may be a member of a list, and its parameters; in one pass, for
+    every step that loads a network makes it.
+
+    ``children()`` and ``parameters()`` see to it that nothing comes twice, which takes four times
+    as long: what is there twice in one network is counted twice, and gets two stops.
+    """
+    weights, children = module._parameters, module._modules  # noqa: SLF001  # see above
+    held = sum(weight.numel() for weight in weights.values() if weight is not None)
     found: list[Any] = []
-    lists = isinstance(module, nn.ModuleList | nn.Sequential)
-    for child in module.children():
-        stops, more = _inside(child, lists)
-        found += stops
-        held += more
-    if isinstance(module, nn.Conv2d | nn.Conv3d):
+    inside = isinstance(module, lists)
+    for child in children.values():
+        if child is not None:
+            stops, more = _inside(child, inside, convolutions, lists)
+            found += stops
+            held += more
+    if isinstance(module, convolutions):
         return [module, *found], held
     if not listed:
         return found, held
     if held <= SMALL:  # its own stop does
-        found = [each for each in found if isinstance(each, nn.Conv2d | nn.Conv3d)]
+        found = [each for each in found if isinstance(each, convolutions)]
     return [module, *found], held

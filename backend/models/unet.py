@@ -13,6 +13,7 @@ from backend.models import fill, kl
 from backend.models.card import Block, Geometry, Site
 from backend.models.conditions import gather, stack
 from backend.models.noise_table import NoiseTable
+from backend.models.numerics import dtype_of
 from backend.values import Conditioning
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class UnetDenoiser:
                 or too many.
         """
         parts = gather(conditionings, self.names, count, self.title)
-        place = {"device": self._device, "dtype": self._net.dtype}
+        place: dict[str, Any] = {"device": self._device, "dtype": dtype_of(self._net)}
         ready = {name: stack(part).to(**place) for name, part in parts.items()}
         if self._fills:
             return {**ready, "more": _more(conditionings, count).to(**place)}
@@ -129,7 +130,7 @@ class UnetDenoiser:
         import torch
 
         time = torch.full((x.shape[0],), self._table.time(sigma), device=x.device)
-        seen = x.to(self._net.dtype)
+        seen = x.to(prepared["sequence"].dtype)
         if self._fills:
             fill.check_size(x, prepared["more"])
             seen = torch.cat([seen, prepared["more"]], 1)

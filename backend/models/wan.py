@@ -29,6 +29,7 @@ from backend.models.flow_schedulers import (
     flow_times,
 )
 from backend.models.loading import load_part
+from backend.models.numerics import dtype_of
 from backend.models.pixels import to_image, to_tensor
 from backend.models.texts import longest, tokenise, wanted_length
 from backend.models.tiling.tiles import WHOLE, Coding
@@ -284,7 +285,7 @@ class WanDenoiser:
             DiffusionError: entries or lengths do not agree.
         """
         parts = gather(conditionings, ("sequence",), count, CARD.title)
-        return stack(parts["sequence"]).to(self._device, self._net.dtype)
+        return stack(parts["sequence"]).to(self._device, dtype_of(self._net))
 
     def __call__(self, x: Tensor, sigma: float, prepared: Tensor) -> Tensor:
         """Velocity ``eps - x0`` for latents ``[b, c, t, h, w]``.
@@ -301,7 +302,7 @@ class WanDenoiser:
                 f"{x.shape[-1]}x{x.shape[-2]}."
             )
         out: Tensor = self._net(
-            hidden_states=x.to(self._net.dtype),
+            hidden_states=x.to(prepared.dtype),
             timestep=torch.full((rows,), time, device=x.device, dtype=torch.float32),
             encoder_hidden_states=prepared,
             return_dict=False,

@@ -22,6 +22,7 @@ from backend.models.card import Block, Card, Defaults, Geometry, ModelFacts, Pea
 from backend.models.conditions import check_length, gather
 from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_places, check_text_width
+from backend.models.numerics import dtype_of
 from backend.models.patches2x2 import check_even, check_reach
 from backend.models.seams.sites import Spans
 from backend.models.settings import check_scaling, check_scheduler, flow_shift, spacing
@@ -198,7 +199,7 @@ class ZImageDenoiser:
         parts = gather(conditionings, ("sequence", "mask"), count, CARD.title)
         check_length(parts["mask"], self._facts.settings["positions"])
         return [
-            row[keep > 0].to(self._device, self._net.dtype)
+            row[keep > 0].to(self._device, dtype_of(self._net))
             for rows, masks in zip(parts["sequence"], parts["mask"], strict=True)
             for row, keep in zip(rows, masks, strict=True)
         ]
@@ -214,7 +215,7 @@ class ZImageDenoiser:
         check_even(x, CARD.title)
         check_reach(x, self._facts.settings["rows"], self._facts.settings["columns"])
         time = torch.full((x.shape[0],), 1.0 - sigma, device=x.device, dtype=torch.float32)
-        frames = list(x.to(self._net.dtype).unsqueeze(2).unbind(0))
+        frames = list(x.to(prepared[0].dtype).unsqueeze(2).unbind(0))
         out = self._net(frames, time, prepared, return_dict=False)[0]
         return -torch.stack(out).squeeze(2).float()
 

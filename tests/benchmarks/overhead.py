@@ -342,7 +342,7 @@ def null_table(primer: Side, runs: int) -> None:
 
 def sides(primer: Side, place: Path, only: str) -> Iterator[Side]:
     """The models, each made when its turn comes."""
-    several: dict[str, Any] = {"steps": 28, "cells": (16, 16), "times": 3}
+    several: dict[str, Any] = {"steps": 28, "cells": (16, 16), "times": 9}
     if only in "Primer, unguided":
         yield Side("Primer, unguided", primer.weft, primer.pipe, **several)
     if only in "Primer, CFG 2":

@@ -41,8 +41,10 @@ class FakeDevice:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
-    def preview(self, image: Image) -> None:
-        self.previews.append(image)
+    def preview(self, image: Image | Callable[[], Image | None]) -> None:
+        shown = image() if callable(image) else image
+        if shown is not None:
+            self.previews.append(shown)
 
     def read(self, path: str) -> Path:
         raise UserError(f"{path} is not granted")

@@ -100,7 +100,7 @@ class Watch:
         if latents.ndim == PACKED:
             latents = unpacked(self._pipeline, latents, self._shape)
         if latents is not None and latents.ndim in (4, 5) and latents.shape[1] > 0:
-            self._ctx.preview(rough_picture(latents.detach()[:1]))
+            self._ctx.preview(lambda: rough_picture(latents.detach()[:1]))
 
     def _total(self) -> int:
         counted = getattr(self._pipeline, "num_timesteps", None)

@@ -155,6 +155,17 @@ def test_every_call_of_a_context_sees_a_cancel(bench):
             call()
 
 
+def test_a_preview_that_comes_too_soon_is_not_even_made(bench):
+    from backend.engine.context import StepContext
+
+    posted, made = [], []
+    facilities = bench.engine._facilities
+    ctx = StepContext("x", (), facilities, Cancel(), posted.append, lambda: ({}, {}))
+    for _ in range(2):
+        ctx.preview(lambda: made.append("nothing to show"))
+    assert (len(made), posted) == (1, [])
+
+
 def test_files_and_frames_are_read_and_spooled_asking_whether_to_go_on(bench):
     from backend.engine.context import StepContext
     from backend.values import Image

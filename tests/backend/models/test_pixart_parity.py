@@ -54,7 +54,7 @@ class _Rolled:
     """A network that gives the variance for the noise."""
 
     def __init__(self, net: Any) -> None:
-        self._net, self.dtype = net, net.dtype
+        self._net, self.named_parameters = net, net.named_parameters
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return (self._net(*args, **kwargs)[0].roll(4, 1),)

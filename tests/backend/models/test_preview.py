@@ -230,7 +230,7 @@ def test_previews_keep_to_their_share_of_a_run(step: float, cost: float, shown: 
         clock.now += cost
         return Image(np.full((1, 1, 1, 3), x0.mean().item(), np.float32))
 
-    show = Shown(view, pictures.append, clock=clock)
+    show = Shown(view, lambda look: pictures.append(look()), clock=clock)
     for index in range(20):
         clock.now += step
         show(torch.full((1, 4, 2, 2), index / 20), last=index == 19)
@@ -245,7 +245,7 @@ def test_previews_of_many_quick_steps_take_no_more_than_their_share() -> None:
         clock.now += 0.002
         return Image(np.zeros((1, 1, 1, 3), np.float32))
 
-    show = Shown(view, pictures.append, share=0.01, clock=clock)
+    show = Shown(view, lambda look: pictures.append(look()), share=0.01, clock=clock)
     for _ in range(1000):
         clock.now += 0.01
         show(torch.zeros(1, 4, 2, 2))
