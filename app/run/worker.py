@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what computes is loaded by the thread that uses it, when the window is seen
     from backend.engine.cancel import Cancel
-    from backend.engine.client import HostClient, JobOutcome
+    from backend.engine.client import HostClient, JobOutcome, JobTurns
     from backend.engine.events import Event
     from backend.engine.queue.job import Ending, Job, State
     from backend.engine.queue.runner import Runner
@@ -149,6 +149,11 @@ class _Kept:
         client = self._worker.client
         assert client is not None
         return client.run(job, on_event, cancel)
+
+    def arrange(self, jobs: Sequence[RunJob], cancel: Cancel) -> tuple[JobTurns, int]:
+        client = self._worker.client
+        assert client is not None
+        return client.arrange(jobs, cancel)
 
     def close(self) -> None:
         """The worker closes it."""

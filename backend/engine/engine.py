@@ -201,23 +201,33 @@ class Engine:
         Raises:
             InvalidWorkflow: it has errors.
         """
+        place = device or self._facilities.device
+        return plan_memory(
+            self.needs(workflow, only=only, device=place),
+            budget or machine_budget(place),
+            place,
+            Speeds.of(self.measured, place),
+        )
+
+    def needs(
+        self, workflow: Workflow, *, only: Sequence[str] = (), device: str | None = None
+    ) -> Needs:
+        """What the steps that a run would make need of memory, as ``memory_plan`` takes it.
+
+        Raises:
+            InvalidWorkflow: it has errors.
+        """
         with self._lock:
             plan, survey, checked = self._forecast(workflow, only)
-            place = device or self._facilities.device
-            needs = find_needs(
+            found = find_needs(
                 self.registry,
                 self._facilities.grants,
                 checked.facts,
                 survey,
                 running(plan, survey.program),
-                place,
+                device or self._facilities.device,
             )
-            return plan_memory(
-                needs.corrected(self.measured),
-                budget or machine_budget(place),
-                place,
-                Speeds.of(self.measured, place),
-            )
+            return found.corrected(self.measured)
 
     def _forecast(self, workflow: Workflow, only: Sequence[str]) -> tuple[Plan, Survey, Checked]:
         """What a run would do, and what that is told from."""

@@ -74,6 +74,14 @@ class RunJob(_Message, frozen=True, tag="run"):
     compute: bool = True
 
 
+class Arrange(_Message, frozen=True, tag="arrange"):
+    """Say which steps of these jobs are best taken before the first is run, so that each model is
+    loaded once for all. ``id`` differs from those of jobs."""
+
+    id: str
+    jobs: tuple[RunJob, ...]
+
+
 class CancelJob(_Message, frozen=True, tag="cancel"):
     """End the job early, if it is the one that runs or waits."""
 
@@ -92,7 +100,7 @@ class Quit(_Message, frozen=True, tag="quit"):
     """End, once the present job is over."""
 
 
-Order: TypeAlias = Setup | RunJob | CancelJob | GetValue | Quit
+Order: TypeAlias = Setup | RunJob | Arrange | CancelJob | GetValue | Quit
 
 
 class Ready(_Message, frozen=True, tag="ready"):
@@ -134,6 +142,15 @@ class JobEnd(_Message, frozen=True, tag="end"):
     dropped: int = 0
 
 
+class Arranged(_Message, frozen=True, tag="arranged"):
+    """The answer to ``Arrange``: turns of jobs, by their places, each with the ids of its steps;
+    none where all models fit together. The first ``seen`` jobs were looked at."""
+
+    id: str
+    turns: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    seen: int = 0
+
+
 class ValueFile(_Message, frozen=True, tag="value"):
     """Where an output lies for the client to take, or in ``sentence`` why there is none.
 
@@ -147,7 +164,7 @@ class ValueFile(_Message, frozen=True, tag="value"):
     sentence: str = ""
 
 
-Report: TypeAlias = Ready | JobEvent | JobEnd | ValueFile
+Report: TypeAlias = Ready | JobEvent | JobEnd | Arranged | ValueFile
 
 
 def encode(message: Order | Report) -> bytes:

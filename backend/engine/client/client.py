@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from types import TracebackType
 
 from backend.engine.cancel import Cancel
+from backend.engine.client.arranged import JobTurns, arranged
 from backend.engine.client.cause import barren, crash_of, no_host
 from backend.engine.client.hosts import BARREN, Closed, Hosts
 from backend.engine.client.outcome import JobOutcome
@@ -131,6 +132,17 @@ class HostClient:
             if attempt >= BARREN:  # it may be this job that kills them
                 return JobOutcome("crashed", crash=crash_of(talk.died, (), hosts.limit))
         return None
+
+    def arrange(self, jobs: Sequence[RunJob], cancel: Cancel) -> tuple[JobTurns, int]:
+        """Which steps of jobs are best run before the first of them, so that each model is loaded
+        once for all: turns of jobs, by their places, and how many of the jobs were looked at. No
+        turns where all models fit together, or where no host tells."""
+        with self._turns.take(cancel) as mine:
+            try:
+                host = self._hosts.take() if mine else None
+            except (Closed, OSError):  # the job that comes next meets the same, and tells
+                host = None
+            return arranged(host, jobs, cancel) if host is not None else ((), len(jobs))
 
     def value(self, job: str, step: str, output: str) -> Data:
         """An output of the last job, as ``JobOutcome.outputs`` names it.

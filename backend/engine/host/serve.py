@@ -20,6 +20,8 @@ from backend.engine.host.guard import leave
 from backend.engine.host.warm import STAGES, warm
 from backend.engine.host.work import Workplace
 from backend.engine.wire import (
+    Arrange,
+    Arranged,
     CancelJob,
     GetValue,
     JobEnd,
@@ -80,6 +82,8 @@ class FrontDesk:
             order = self._next(stages)
             if isinstance(order, RunJob):
                 self._run(place, order)
+            elif isinstance(order, Arrange):
+                self.report(_arranged(place, order))
             elif isinstance(order, GetValue):
                 self.report(_value(place, order))
             elif isinstance(order, Quit):
@@ -138,6 +142,15 @@ def _fault(job: RunJob, error: BaseException, seconds: float) -> JobEnd:
     )
     trace = "".join(traceback.format_exception(error))
     return JobEnd(job.id, "failed", seconds=seconds, error=Failure(sentence, trace))
+
+
+def _arranged(place: Workplace, order: Arrange) -> Arranged:
+    try:
+        turns, seen = place.arrange(order.jobs)
+    except Exception:  # a fault of Weft itself costs the order, not the jobs
+        traceback.print_exc()
+        turns, seen = (), len(order.jobs)
+    return Arranged(order.id, tuple((turn.job, turn.steps) for turn in turns), seen)
 
 
 def _value(place: Workplace, order: GetValue) -> ValueFile:

@@ -15,6 +15,7 @@ from backend.engine.engine import Engine, InvalidWorkflow, RunResult, make_store
 from backend.engine.events import Event
 from backend.engine.host.device import device_for
 from backend.engine.host.outbox import Outbox
+from backend.engine.outlook import VALUES
 from backend.engine.packs import load_trusted
 from backend.engine.queue.ledger import Ledger
 from backend.engine.registry import NodeFileError, NodeRegistry, scan_nodes
@@ -26,9 +27,17 @@ from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
 from backend.media.spool import Spool
 from backend.models.store import Coming
+from backend.plan.ahead import Turn, turns_ahead
 from backend.plan.measured import FILE, Measured
+from backend.plan.memory import USUAL_DISK
+from backend.plan.needs import Component, Needs
+from backend.plan.residency.model import Budget
 from backend.sdk import NodeType
 from backend.values import Data, Weights
+
+LOOK, LOOK_TIGHT = 0.5, 10.0
+"""Seconds that jobs which wait are looked at before the first of them begins: while all their
+models fit together, and where they do not."""
 
 
 class Workplace:
@@ -66,6 +75,40 @@ class Workplace:
             )
         self._values = result.values
         return _end(job, result, time.perf_counter() - begin)
+
+    def arrange(self, jobs: Sequence[RunJob]) -> tuple[tuple[Turn, ...], int]:
+        """Which steps of jobs that wait are best taken before the first is run, and how many jobs
+        that was told from: where they take long to look at, the first ones."""
+        begin, device, needs = time.monotonic(), "", list[Needs]()
+        components: dict[str, Component] = {}
+        for job in jobs:
+            place, found = self._needs(job)
+            device = device or place
+            # Steps that save, and what computes elsewhere, wait for their turn.
+            saves = any(self._registry.specs[need.type].effect for need in found.needs)
+            needs.append(Needs() if place != device or saves else found)
+            components |= needs[-1].components
+            held = sum(component.held for component in components.values())
+            budget = self._budget(device) if components else 0
+            if time.monotonic() - begin > (LOOK if held <= budget else LOOK_TIGHT):
+                break
+        if not components:
+            return (), len(needs)
+        seconds = {name: each.stored / USUAL_DISK for name, each in components.items()}
+        return turns_ahead(needs, Budget(budget, VALUES), seconds), len(needs)
+
+    def _needs(self, job: RunJob) -> tuple[str, Needs]:
+        """Where a job would compute and what it would need; nothing where it has errors."""
+        try:
+            workflow = parse(job.workflow, "the workflow of the job")
+            device = device_for(self._setup.device, workflow, self._registry.specs)
+            with self._engine_for(job, device) as engine:
+                return device, engine.needs(workflow, only=job.only)
+        except (FormatError, InvalidWorkflow):
+            return "", Needs()
+
+    def _budget(self, device: str) -> int:
+        return self._models.setdefault(device, _Models(device, self._setup.models)).budget
 
     def value_file(self, job: str, step: str, output: str) -> Path:
         """Put an output of the last job into a file for the client.

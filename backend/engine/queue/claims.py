@@ -51,10 +51,10 @@ class Claims:
         ``choose`` says by its place which of the waiting jobs of the highest priority is next.
         """
         database = self._queue.database
-        if not self._line(1):
+        if not self.line(1):
             return None
         with database.changes() as db:
-            jobs = self._line(AHEAD)
+            jobs = self.line()
             if not jobs:
                 return None
             job = jobs[choose(jobs)]
@@ -66,7 +66,9 @@ class Claims:
             (row,) = db.execute(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (job.id,))
             return job_of(row)
 
-    def _line(self, most: int) -> list[Job]:
+    def line(self, most: int = AHEAD) -> list[Job]:
+        """The waiting jobs of the highest priority as they stand in the line; none while the queue
+        is paused."""
         rows = self._queue.database.read(
             f"SELECT {COLUMNS} FROM jobs WHERE state = 'queued' AND NOT paused"
             " AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'paused')"
@@ -75,6 +77,11 @@ class Claims:
         )
         jobs = [job_of(row) for row in rows]
         return [job for job in jobs if job.priority == jobs[0].priority]
+
+    def urgent(self, job: Job) -> bool:
+        """Whether a job of a higher priority waits."""
+        waiting = self.line(1)
+        return bool(waiting) and waiting[0].priority > job.priority
 
     def wish(self, job: Job) -> str:
         """What others ask of a job that this runner has: ``cancel``, ``pause`` or nothing;

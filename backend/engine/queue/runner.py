@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from backend.engine.cancel import Cancel
 from backend.engine.client import Crash as HostCrash
-from backend.engine.client import JobOutcome
+from backend.engine.client import JobOutcome, JobTurns
 from backend.engine.events import Event
+from backend.engine.queue.ahead import Ahead
 from backend.engine.queue.claims import Claims, first, reclaim
 from backend.engine.queue.errors import QueueError
 from backend.engine.queue.job import Crash, Ending, Job, State
@@ -31,6 +33,10 @@ class Client(Protocol):
         self, job: RunJob, on_event: Callable[[Event], None], cancel: Cancel | None
     ) -> JobOutcome:
         """Compute one job; returns when it is over. ``on_event`` is called in this thread."""
+
+    def arrange(self, jobs: Sequence[RunJob], cancel: Cancel) -> tuple[JobTurns, int]:
+        """Which steps of jobs are best run before the first, by the places of their jobs, and how
+        many of the jobs that is told from."""
 
     def close(self) -> None:
         """Nothing more is to be computed."""
@@ -76,6 +82,7 @@ class Runner:
         self._barren: set[int] = set()  # jobs of late with which the host died before they began
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._watch: Watch | None = None
+        self._ahead: Ahead | None = None
 
     def wake(self) -> None:
         """Have it look at the queue now, from any thread; otherwise it looks every ``POLL``."""
@@ -97,6 +104,7 @@ class Runner:
         """
         counts: dict[State, int] = {}
         claims = Claims(self._queue, self._attempts)
+        self._ahead = Ahead(claims, partial(order_of, self._queue))
         try:
             with self._ringing(stop):
                 while not stop.is_set:
@@ -158,8 +166,11 @@ class Runner:
         cancel = Cancel()
         remove = stop.on_cancel(cancel)
         watch = self._watch = Watch(claims, job, cancel)
+        client, tell = self._client, partial(self._observer.event, job)
         try:
-            outcome = self._client.run(order, lambda event: self._heard(watch, job, event), cancel)
+            if self._ahead is not None:
+                self._ahead.take(job, client.arrange, client.run, tell, cancel)
+            outcome = client.run(order, partial(self._heard, watch, job), cancel)
         finally:
             remove()
             watch.close()
