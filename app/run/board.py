@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 
 from app.run.costs import Costs
 from app.run.state import IDLE, OVER, NodeRun, after, queued, stopped
-from backend.engine.events import Event, Progress, RunStarted, StepDone, StepFailed, StepSkipped
+from backend.engine.events import (
+    Event,
+    Note,
+    Progress,
+    RunStarted,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+)
 from backend.graph.document import Workflow, no_items
 
 PICTURES = 64 * 2**20
@@ -35,6 +43,8 @@ class Live:
     over: int = 0
     shares: dict[str, float] = field(default_factory=dict)
     step: str = ""
+    said: str = ""
+    """What it said of itself before any step began."""
 
     def hear(self, event: Event) -> None:
         """Take in what it says."""
@@ -50,6 +60,8 @@ class Live:
                 self.shares.pop(event.step, None)
         elif step := getattr(event, "step", ""):
             self.step = step
+        elif isinstance(event, Note):
+            self.said = event.text
 
     @property
     def progress(self) -> float:

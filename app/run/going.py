@@ -144,7 +144,7 @@ class Going:
         """What people call the step that is under way: its title, or that of its type."""
         origin = self.origins.get(live.job)
         if origin is None or not live.step:
-            return live.step
+            return live.step or live.said
         node = origin.workflow.graph.nodes.get(live.step)
         if node is not None and node.title:
             return node.title

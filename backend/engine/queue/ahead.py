@@ -60,8 +60,8 @@ class Ahead:
         if not turns:
             return
         count = len({place for place, _ in turns})
-        said = f"The models of {count} jobs that wait do not fit into memory together, so the "
-        say(Note("", f"{said}first steps of all are taken now: each model is loaded once."))
+        said = f"The first steps of {count} jobs are taken together, since their models do not fit"
+        say(Note("", f"{said} into memory at once."))
         self._run(job, [order for _, order in orders], turns, run, cancel)
 
     def _run(

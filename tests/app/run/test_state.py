@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from app.run.board import Board, Live, Origin
 from app.run.costs import Costs
-from app.run.state import IDLE, OVER, NodeRun, after, queued, stopped, together
+from app.run.going import Going
+from app.run.state import IDLE, OVER, JobView, NodeRun, after, queued, stopped, together
+from app.run.timeline import Timeline
 from backend.engine.events import (
     Event,
     KeptFile,
@@ -158,6 +160,18 @@ def test_the_time_left_of_a_job_is_what_its_steps_usually_take():
     assert made.left(live, 11.5, costs) == 4.5
     made.hear(StepDone("a", False, 1.5, {}), 11.5, costs)
     assert made.left(live, 11.5, costs) == 4.0 - 2 * 0.25  # it has learnt
+
+
+def test_what_a_job_says_of_itself_stands_at_it_until_a_step_begins():
+    going = Going(Costs())
+    going.live = Live(7, begun=10.0)
+    going.timelines[7] = Timeline(7, "a job", 10.0, "")
+    view = JobView(7, "a job", "running")
+    assert going.lively(view, 11.0, {}).sentence == "Begins"
+    going.heard(7, Note("", "First steps together."), 11.0, {})
+    assert going.lively(view, 12.0, {}).sentence == "First steps together."
+    going.heard(7, StepStarted("sample"), 13.0, {})
+    assert going.lively(view, 14.0, {}).sentence == "sample"
 
 
 def test_without_any_past_the_pace_of_the_job_tells_its_time_left():

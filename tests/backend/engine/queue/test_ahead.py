@@ -75,9 +75,7 @@ def test_parts_of_all_come_before_the_first_and_nobody_is_asked_twice(shop: Shop
     assert [shop.state(number) for number in (1, 2, 3)] == ["done"] * 3
     assert sorted(shop.files().values()) == ["one", "three", "two"]
     assert len(heard.notes) == 1
-    assert heard.notes[0].startswith(
-        "The models of 3 jobs that wait do not fit into memory together"
-    )
+    assert heard.notes[0].startswith("The first steps of 3 jobs are taken together")
 
 
 def test_one_job_alone_is_not_asked_about_and_many_are_in_parts(shop: Shop) -> None:
