@@ -21,6 +21,7 @@ from backend.engine.desk import Outside, Shelf
 from backend.engine.events import Event, Note, RunFinished
 from backend.engine.frame import Frame
 from backend.engine.gather import Shape, shape_of
+from backend.engine.kit import Kit
 from backend.engine.lanes import make_lanes
 from backend.engine.lookup import HeaderLookup
 from backend.engine.needs import device_budget, find_needs, machine_budget, running
@@ -28,7 +29,7 @@ from backend.engine.numerics import Numerics, default_threads
 from backend.engine.outlook import Outlook
 from backend.engine.provenance import Provenance, scalars_of
 from backend.engine.registry import NodeRegistry
-from backend.engine.run import Kit, Run
+from backend.engine.run import Run
 from backend.engine.seeds import settle_seeds
 from backend.engine.words import Failure
 from backend.graph.caps import Caps

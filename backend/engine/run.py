@@ -7,21 +7,19 @@ calls itself, so neither depth nor zones nor turns use the stack.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
+from backend.engine.attempts import Attempts
 from backend.engine.cancel import Cancel
-from backend.engine.context import Facilities, Scalars, StepContext
+from backend.engine.context import Scalars, StepContext
 from backend.engine.dispatch import Dispatcher
 from backend.engine.events import (
     Event,
     KeptFile,
-    Note,
     Preview,
     RunStarted,
     StepDone,
@@ -30,39 +28,18 @@ from backend.engine.events import (
     StepStarted,
 )
 from backend.engine.frame import Frame
-from backend.engine.gather import Misuse, Shape, gather
-from backend.engine.lanes import Work, Workers
+from backend.engine.gather import Misuse, gather
+from backend.engine.kit import Kit
+from backend.engine.lanes import Work
 from backend.engine.mapped import Mapped, asked_of_all
-from backend.engine.outlook import Outlook
-from backend.engine.relief import FIRST, LADDER, Rung, aside, beyond, with_resident
-from backend.engine.task import Outcome, Task, perform
+from backend.engine.task import Outcome, Task
 from backend.engine.words import Failure, failure
 from backend.engine.zones import Zone
-from backend.graph.caps import Caps
-from backend.graph.spec import Lane
 from backend.plan.result import Result
-from backend.plan.survey import DONE, FAILED, SEEN, SKIPPED, WANT, Desk
-from backend.sdk import Cancelled, NodeType, Saved
+from backend.plan.survey import DONE, FAILED, SEEN, SKIPPED, WANT
+from backend.sdk import Cancelled, Saved
 
 Describe: TypeAlias = Callable[[Frame, int, Task | None], tuple[Scalars, Mapping[str, Any]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Kit:
-    """What a run takes from its engine. ``costs`` are seconds by node type and size of inputs."""
-
-    desk: Desk
-    node: Callable[[str], NodeType]
-    shape: Callable[[str], Shape]
-    facilities: Facilities
-    lanes: Mapping[Lane, Workers]
-    costs: dict[tuple[str, int], float]
-    store: Callable[[str, str, Result], None]
-    settle: Callable[[Callable[[], bool]], None]
-    caps: Caps
-    outlook: Outlook
-    free: Callable[[], None]
-    resident: Callable[[], Mapping[str, int]]
 
 
 @dataclass(slots=True)
@@ -80,7 +57,7 @@ class Run:
     """The scheduler. ``on_event`` is only ever called in the thread that calls ``execute``.
 
     ``begun`` says that it got as far as to know what must run; ``saved`` are the files it wrote,
-    ``kept`` those of cached steps, ``frugal`` the steps that were made with little memory.
+    ``kept`` those of cached steps.
     """
 
     kit: Kit
@@ -92,15 +69,15 @@ class Run:
     failures: dict[str, Failure] = field(default_factory=dict)
     saved: list[Saved] = field(default_factory=list)
     kept: list[Saved] = field(default_factory=list)
-    frugal: set[str] = field(default_factory=set)
     todo: deque[tuple[Callable[..., None], tuple[Any, ...]]] = field(default_factory=deque)
     _dispatcher: Dispatcher = field(init=False)
+    _attempts: Attempts = field(init=False)
     _flying: dict[str, list[Task]] = field(default_factory=dict)
-    _beyond: set[str] = field(default_factory=set)
     _thread: int = 0
 
     def __post_init__(self) -> None:
         self._dispatcher = Dispatcher(self.kit.lanes, self.kit.costs)
+        self._attempts = Attempts(self.kit, self.cancel, self.post, self.context)
 
     def execute(self, frame: Frame, roots: Sequence[int], seeds: Mapping[str, int]) -> None:
         """Run what the roots need, until all is done, has failed, or the run is cancelled."""
@@ -234,7 +211,8 @@ class Run:
     def _described(self, task: Task) -> tuple[Scalars, Mapping[str, Any]]:
         """What is embedded in a file, and which steps were made with little memory."""
         fields, told = self.describe(task.frame, task.step, task)
-        return fields, {**told, "frugal": sorted(self.frugal)} if told and self.frugal else told
+        frugal = sorted(self._attempts.frugal)
+        return fields, {**told, "frugal": frugal} if told and frugal else told
 
     def _loop(self) -> None:
         while not self.cancel.is_set:
@@ -354,40 +332,7 @@ class Run:
         return self.context(task)
 
     def _perform(self, task: Task, context: StepContext | None = None) -> tuple[Outcome, float]:
-        """Make a call; where memory runs out, again with less."""
-        context = context or self._announced(task)
-        # A node may end the process: what was costly before it is on disk by then.
-        self.kit.settle(lambda: self.cancel.is_set)
-        begin = time.perf_counter()
-        outcome = self._try(task, context, FIRST)
-        for rung in LADDER:
-            short = isinstance(outcome, Failure) and outcome.memory
-            if not short or context.saved or self.cancel.is_set:
-                break
-            self.post(Note(task.unit.step.id, rung.sentence, task.frame.turns))
-            outcome = None  # its traceback holds what the call held
-            self.kit.free()
-            task.frugal = rung.frugal
-            context = self.context(task)
-            outcome = self._try(task, context, rung)
-        if task.frugal:
-            self.frugal.add(task.unit.step.id)
-        if isinstance(outcome, Failure) and outcome.memory:
-            outcome = with_resident(outcome, self.kit.resident())
-        return outcome, time.perf_counter() - begin
-
-    def _try(self, task: Task, context: StepContext, rung: Rung) -> Outcome:
-        kind, outlook, step = task.unit.spec.type, self.kit.outlook, task.unit.step.id
-        on_device = task.unit.spec.lane == "device"
-        more = aside(rung, outlook.activation(step))
-        with outlook.step(step, more) if on_device else nullcontext():
-            outcome = perform(
-                task, self.kit.node(kind), self.kit.shape(kind), context, self.kit.desk.remembers
-            )
-        if on_device and rung is FIRST and outlook.short and step not in self._beyond:
-            self._beyond.add(step)
-            self.post(Note(step, beyond(outlook.short), task.frame.turns))
-        return outcome
+        return self._attempts.make(task, context or self._announced(task))
 
     def _receive(self, wait: bool) -> bool:
         """Take one message of the lanes; whether there was one."""
