@@ -33,7 +33,8 @@ Arrange = Callable[[Sequence[RunJob], Cancel], tuple[JobTurns, int]]
 
 
 class Ahead:
-    """What one runner takes ahead. Each job is looked at once, when it or one before it begins."""
+    """What one runner takes ahead. A job is looked at when it or one before it begins, and again
+    only where that came to an early end before its turn."""
 
     def __init__(self, claims: Claims, order_of: Callable[[Job], RunJob]) -> None:
         """``order_of`` tells what a host is told of a job, or raises ``FormatError``."""
@@ -62,7 +63,8 @@ class Ahead:
         count = len({place for place, _ in turns})
         said = f"The first steps of {count} jobs are taken together, since their models do not fit"
         say(Note("", f"{said} into memory at once."))
-        self._run(job, [order for _, order in orders], turns, run, cancel)
+        left = self._run(job, [order for _, order in orders], turns, run, cancel)
+        self._known -= {orders[place][0].id for place in left}
 
     def _run(
         self,
@@ -71,21 +73,23 @@ class Ahead:
         turns: JobTurns,
         run: Run,
         cancel: Cancel,
-    ) -> None:
+    ) -> set[int]:
+        """Run the turns; the jobs whose turns are left where there was no time for all."""
         end = time.monotonic() + PATIENCE
         failed: set[int] = set()
         for number, (place, steps) in enumerate(turns):
             if cancel.is_set or time.monotonic() > end or self._claims.urgent(job):
-                return
+                return {each for each, _ in turns[number:]} - {0}
             if place in failed:
                 continue
             order = orders[place]
             part = replace(order, id=f"{order.id} ahead {number}", only=tuple(steps))
             outcome = run(part, _ignore, cancel)
             if outcome.status == "crashed":
-                return
+                break
             if outcome.status != "done":
                 failed.add(place)
+        return set()
 
     def _behind(self, job: Job) -> list[Job]:
         return [

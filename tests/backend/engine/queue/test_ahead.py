@@ -121,8 +121,20 @@ def test_an_urgent_job_ends_it(shop: Shop) -> None:
 
     host.meanwhile = come
     shop.work(host)
-    assert host.parts == ["1"]
     assert order_of(host) == ["1", "4", "2", "3"]
+    assert host.parts == ["1", "2", "3"]  # those that are left have their turn when one begins
+    assert host.asked == [["1:1", "2:0", "3:0"], ["2:1", "3:0"]]
+
+
+def test_what_there_was_no_time_for_is_taken_with_the_next_job(shop: Shop, monkeypatch) -> None:
+    for word in ("one", "two", "three"):
+        shop.add(saying(word))
+    host = Ordered()
+    monkeypatch.setattr("backend.engine.queue.ahead.PATIENCE", -1.0)
+    shop.work(host)
+    assert host.parts == []
+    assert host.asked == [["1:1", "2:0", "3:0"], ["2:1", "3:0"]]
+    assert order_of(host) == ["1", "2", "3"]
 
 
 def test_a_cancel_ends_it_and_the_job(shop: Shop) -> None:
