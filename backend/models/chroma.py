@@ -23,8 +23,7 @@ from backend.models.family import Load, describe, part_of, space_of
 from backend.models.fit import check_channels, check_text_width
 from backend.models.numerics import dtype_of
 from backend.models.settings import check_scaling, check_scheduler, flow_shift, spacing
-from backend.models.text_llm import compact
-from backend.models.texts import longest, tokenise, wanted_length
+from backend.models.texts import encode_unpadded, longest, tokenise, wanted_length
 from backend.models.tokens import TokenRow, token_row
 from backend.values import Conditioning, Model, Params, TextEncoder
 
@@ -119,16 +118,12 @@ class Chroma(kl.KlPictures):
 
         Options: ``max_tokens``, beyond which a text is cut off.
         """
-        import torch
 
         facts = describe(encoder)
         length = wanted_length(options, facts.settings["max_tokens"])
         net, tokenizer = load(encoder), load(part_of(encoder, "tokenizer"))
-        ids, mask = (t.to(device) for t in tokenise(tokenizer, texts, length, net))
-        with torch.no_grad():
-            sequence = net(ids, attention_mask=mask, output_hidden_states=False)[0]
-        places = torch.arange(length, device=mask.device)
-        sequence, mask = compact(sequence, places <= mask.sum(1, keepdim=True))
+        coded = tokenise(tokenizer, texts, length, net)
+        sequence, mask = encode_unpadded(net, *coded, device, beyond=1)
         named = {"sequence": sequence, "mask": mask}
         return Conditioning(
             facts.text_space,

@@ -33,8 +33,7 @@ from backend.models.noise_table import (
 from backend.models.numerics import dtype_of
 from backend.models.patches2x2 import check_even
 from backend.models.settings import check_scaling
-from backend.models.text_llm import compact
-from backend.models.texts import longest, tokenise, wanted_length
+from backend.models.texts import encode_unpadded, longest, tokenise, wanted_length
 from backend.models.tokens import TokenRow, token_row
 from backend.values import Conditioning, Model, Params, TextEncoder
 
@@ -138,16 +137,12 @@ class PixArt(kl.KlPictures):
 
         Options: ``max_tokens``, beyond which a text is cut off.
         """
-        import torch
 
         facts = describe(encoder)
         length = wanted_length(options, facts.settings["max_tokens"])
         net, tokenizer = load(encoder), load(part_of(encoder, "tokenizer"))
         read = [_written(text) for text in texts]
-        ids, mask = (t.to(device) for t in tokenise(tokenizer, read, length, net))
-        with torch.no_grad():
-            sequence = net(ids, attention_mask=mask)[0]
-        sequence, mask = compact(sequence, mask)
+        sequence, mask = encode_unpadded(net, *tokenise(tokenizer, read, length, net), device)
         named = {"sequence": sequence, "mask": mask}
         return Conditioning(
             facts.text_space,

@@ -31,7 +31,7 @@ from backend.models.flow_schedulers import (
 from backend.models.loading import load_part
 from backend.models.numerics import dtype_of
 from backend.models.pixels import to_image, to_tensor
-from backend.models.texts import longest, tokenise, wanted_length
+from backend.models.texts import encode_unpadded, longest, tokenise, wanted_length
 from backend.models.tiling.tiles import WHOLE, Coding
 from backend.models.tokens import TokenRow, token_row
 from backend.models.wan_parts import check_parts, experts_of, geometry_of
@@ -160,10 +160,9 @@ class Wan:
         facts = describe(encoder)
         length = wanted_length(options, facts.settings["max_tokens"])
         net, tokenizer = load(part_of(encoder, "text_encoder")), load(part_of(encoder, "tokenizer"))
-        ids, mask = tokenise(tokenizer, [clean(text) for text in texts], length, net)
-        with torch.no_grad():
-            found = net(ids.to(device), mask.to(device)).last_hidden_state
-        sequence = found.float().cpu() * (mask > 0)[..., None]
+        coded = tokenise(tokenizer, [clean(text) for text in texts], length, net)
+        found = encode_unpadded(net, *coded, device)[0].float().cpu()
+        sequence = torch.nn.functional.pad(found, (0, 0, 0, length - found.shape[1]))
         return Conditioning(facts.text_space, {"sequence": sequence.numpy()})
 
     def token_spans(

@@ -15,6 +15,9 @@ from backend.models.noise_table import NoiseTable
 
 Mistake = Callable[[pytest.MonkeyPatch], None]
 
+LONG = 10_000
+"""Tokens that no text has."""
+
 
 def instead(owner: Any, name: str, wrong: Callable[[Any], Any]) -> Mistake:
     """What ``wrong`` makes of ``owner.name`` stands in its place."""
@@ -78,6 +81,15 @@ def prepared(denoiser: type, change: Callable[[dict[str, Any]], dict[str, Any]])
 def fill_kept(family: Any) -> Mistake:
     """What fills up shorter texts counts as text."""
     return instead(family, "compact", lambda _: lambda sequence, mask: (sequence, mask * 0 + 1))
+
+
+def fill_read(family: Any) -> Mistake:
+    """As ``fill_kept``, where texts go through the encoder without their padding."""
+
+    def wrong(right: Any) -> Any:
+        return lambda net, ids, mask, device, beyond=0: right(net, ids, mask, device, LONG)
+
+    return instead(family, "encode_unpadded", wrong)
 
 
 def padding_seen(family: Any) -> Mistake:

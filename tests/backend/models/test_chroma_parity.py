@@ -22,7 +22,7 @@ from backend.models import chroma
 from tests.backend.models import parity, tiny_chroma
 from tests.backend.models.battery import Case, PictureParity, Variant
 from tests.backend.models.mistakes import (
-    fill_kept,
+    fill_read,
     instead,
     padding_seen,
     prepared,
@@ -46,7 +46,7 @@ def masking(kind: Any) -> Any:
 
 
 def _no_padding_token(right: Any) -> Any:
-    return lambda sequence, mask: right(sequence[:, :-1], mask[:, 1:])
+    return lambda net, ids, mask, device, beyond: right(net, ids, mask, device)
 
 
 class TestChroma(Packed, PictureParity):
@@ -66,8 +66,8 @@ class TestChroma(Packed, PictureParity):
             "static instead of dynamic shift": instead(
                 chroma, "flow_shift", lambda _: lambda settings: Shift("static", 3.0)
             ),
-            "no mask": fill_kept(chroma),
-            "no padding token": instead(chroma, "compact", _no_padding_token),
+            "no mask": fill_read(chroma),
+            "no padding token": instead(chroma, "encode_unpadded", _no_padding_token),
             "a mask that is added to the scores": prepared(
                 chroma.ChromaDenoiser,
                 lambda ready: {"attention_mask": ready["attention_mask"].float()},

@@ -24,7 +24,7 @@ from tests.backend.models import tiny_pixart
 from tests.backend.models.battery import PAINTED, STRENGTH, Case, PictureParity, Variant
 from tests.backend.models.mistakes import (
     ONE_TIME_OFF,
-    fill_kept,
+    fill_read,
     instead,
     padding_seen,
     read_as,
@@ -77,7 +77,7 @@ class TestPixArt(PictureParity):
             "dpm++, trailing": scheduled(DPMSolverMultistepScheduler, timestep_spacing="trailing"),
         },
         mistakes={
-            "no mask": fill_kept(pixart),
+            "no mask": fill_read(pixart),
             "padding seen by T5": padding_seen(pixart),
             "the variance for the noise": instead(PixArtDenoiser, "__init__", _variance),
             "the time before": ONE_TIME_OFF,
