@@ -42,11 +42,13 @@ class Hooks:
     """How a run talks to the outside.
 
     ``check`` is called before every model call and may raise; ``step(done, total, x0)`` after
-    every step, with the clean latent as the model sees it now.
+    every step, with the clean latent as the model sees it now. ``frugal``: where guidance asks
+    with several texts, each goes through the model by itself, which takes less memory.
     """
 
     check: Callable[[], None] = lambda: None
     step: Callable[[int, int, Tensor], None] = lambda done, total, x0: None
+    frugal: bool = False
 
 
 def sample(
@@ -104,7 +106,7 @@ def sample(
         x = start.path.noisy(original, drawn, levels[0])
     made = [_keeper(latent, start, device)] if latent.mask is not None else []
     made += [maker(start) for maker in edits]
-    model = GuidedModel(denoiser, guider, latent.count, hooks.check, around)
+    model = GuidedModel(denoiser, guider, latent.count, hooks, around)
     kind = choose(solver_kinds(), solver.kind, "solver")
     with torch.no_grad():
         taken = max(end - (len(levels) - 1), 0)
@@ -143,7 +145,7 @@ def invert(
     last = cut(schedule, whole)[1]
     x = torch.from_numpy(latent.samples.copy()).to(device)
     kind = choose(guidance_kinds(), guider.kind, "guidance").inverse or guider.kind
-    model = GuidedModel(denoiser, replace(guider, kind=kind), latent.count, hooks.check, around)
+    model = GuidedModel(denoiser, replace(guider, kind=kind), latent.count, hooks, around)
     with torch.no_grad():
         x = integrate(model, EULER, levels, x, {}, (), hooks, last, whole, upward=True)
     return latent.but(samples=finite(x), sigma=levels[-1])
@@ -199,14 +201,14 @@ class GuidedModel:
         denoiser: Denoiser,
         guider: Guider,
         count: int,
-        check: Callable[[], None],
+        hooks: Hooks,
         around: Sequence[Around] = (),
     ) -> None:
         self.path, self.rest = denoiser.process.path, denoiser.process.rest
         self._denoiser = denoiser
         self._guider = guider
         self._count = count
-        self._check = check
+        self._check, self._frugal = hooks.check, hooks.frugal
         self._around = tuple(around)
         self._kind = choose(guidance_kinds(), guider.kind, "guidance")
         self._prepared: dict[tuple[int, ...], tuple[Sequence[Conditioning], Any]] = {}
@@ -233,10 +235,10 @@ class GuidedModel:
         self, x: Tensor, sigma: float, terms: Sequence[Term], place: tuple[int, int]
     ) -> list[Tensor]:
         """One call of the denoiser on the latent repeated for every term, at (step, steps); one
-        call for each term where their texts cannot share a batch."""
+        call for each term where their texts cannot share a batch, or to take less memory."""
         self._check()
         prepared = self._ready([term.conditioning.at(place[0] / place[1]) for term in terms])
-        if prepared is None:
+        if prepared is None or (self._frugal and len(terms) > 1):
             return [self._predict(x, sigma, [term], place)[0] for term in terms]
         batch = x if len(terms) == 1 else x.repeat(len(terms), *[1] * (x.ndim - 1))
         with ExitStack() as stack:

@@ -11,7 +11,7 @@ from backend.diffusion.coop import Partner, cooperate, weights_of
 from backend.diffusion.errors import DiffusionError
 from backend.diffusion.noise import draw
 from backend.diffusion.paths import Estimate
-from backend.diffusion.sample import GuidedModel, finite
+from backend.diffusion.sample import GuidedModel, Hooks, finite
 from backend.diffusion.schedule import sigmas
 from backend.media.pixels.resample import plan_resize, resize
 from backend.models.experts import assemble
@@ -120,7 +120,8 @@ def _ask(ctx: Context, side: Side, x: Tensor, sigma: float, step: int, steps: in
 
     model, terms = checked(side.guider, side.latent), side.guider.terms
     denoiser, around = assemble(model, ctx.load, ctx.device, lambda stage: surround(stage, terms))
-    guided = GuidedModel(denoiser, side.guider, side.latent.count, ctx.check, around)
+    hooks = Hooks(ctx.check, frugal=ctx.frugal)
+    guided = GuidedModel(denoiser, side.guider, side.latent.count, hooks, around)
     with torch.no_grad():
         return guided.at(step, steps)(x, sigma)
 

@@ -128,4 +128,4 @@ def _hooks(ctx: Context, model: Model, latent: Latent) -> Hooks:
         ctx.progress(done, total)
         show(x0, last=done == total)
 
-    return Hooks(check=ctx.check, step=step)
+    return Hooks(check=ctx.check, step=step, frugal=ctx.frugal)

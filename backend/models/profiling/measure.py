@@ -7,7 +7,7 @@ from functools import partial
 
 from backend.diffusion.around import Around
 from backend.diffusion.noise import gaussian
-from backend.diffusion.sample import GuidedModel
+from backend.diffusion.sample import GuidedModel, Hooks
 from backend.diffusion.schedule import sigmas
 from backend.models.experts import assemble
 from backend.models.family import describe
@@ -67,7 +67,7 @@ def profile(ctx: Context, guider: Guider, latent: Latent, steps: int, repeats: i
     shape = tuple(latent.samples.shape)
     whole = describe(model).defaults.steps
     levels = sigmas(Schedule("native", steps=whole), denoiser.process, denoiser.tokens(shape))[:-1]
-    guided = GuidedModel(denoiser, guider, latent.count, ctx.check, around)
+    guided = GuidedModel(denoiser, guider, latent.count, Hooks(ctx.check), around)
     noise = gaussian(0, shape).to(ctx.device)
     clean = torch.from_numpy(latent.samples.copy()).to(ctx.device)
     found = []

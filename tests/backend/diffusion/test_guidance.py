@@ -13,7 +13,7 @@ from backend.diffusion.errors import DiffusionError
 from backend.diffusion.guidance.cfg_zero import optimal_scale
 from backend.diffusion.guide import guidance_kinds
 from backend.diffusion.paths import FLOW, VE
-from backend.diffusion.sample import GuidedModel, integrate
+from backend.diffusion.sample import GuidedModel, Hooks, integrate
 from backend.diffusion.solver import solver_kinds
 from backend.values import Guider, Term
 from tests.backend.diffusion.gaussian import GaussianDenoiser, condition, guider, predict
@@ -25,7 +25,7 @@ POSITIVE, NEGATIVE = 1.0, -0.4
 
 def run(given: Guider, x: Tensor, denoiser: Any = None, solver: str = "euler",
         levels: Sequence[float] = LEVELS) -> Tensor:  # fmt: skip
-    model = GuidedModel(denoiser or GaussianDenoiser(), given, x.shape[0], lambda: None)
+    model = GuidedModel(denoiser or GaussianDenoiser(), given, x.shape[0], Hooks())
     return integrate(model, solver_kinds()[solver], levels, x, {})
 
 

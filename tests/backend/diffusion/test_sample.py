@@ -314,6 +314,16 @@ def test_texts_that_cannot_share_a_batch_are_asked_one_by_one() -> None:
         run(latent(), plan, Never(), who=who)
 
 
+def test_a_frugal_run_asks_with_one_text_at_a_time() -> None:
+    plan, who = Schedule("native", steps=3), guider("cfg", 1.0, 0.0, cfg=3.0)
+    plain, frugal = GaussianDenoiser(), GaussianDenoiser()
+    assert np.allclose(run(latent(), plan, plain, who=who).samples,
+                       run(latent(), plan, frugal, Hooks(frugal=True), who).samples,
+                       atol=1e-6)  # fmt: skip
+    assert [size for size, _ in plain.calls] == [4] * 3
+    assert [size for size, _ in frugal.calls] == [2] * 6
+
+
 @pytest.mark.parametrize("solver", ["euler", "heun"])
 def test_a_conditioning_gives_way_in_the_middle_of_a_run(solver: str) -> None:
     class Told(GaussianDenoiser):

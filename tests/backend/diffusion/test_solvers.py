@@ -21,7 +21,7 @@ from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepSchedu
 from torch import Tensor
 
 from backend.diffusion.paths import FLOW, VE, VP, Path
-from backend.diffusion.sample import GuidedModel, integrate
+from backend.diffusion.sample import GuidedModel, Hooks, integrate
 from backend.diffusion.solver import solver_kinds
 from tests.backend.diffusion.gaussian import GaussianDenoiser, guider, predict, solution
 
@@ -30,7 +30,7 @@ MEAN = 0.7
 
 
 def solve(kind: str, levels: list[float], x: Tensor, denoiser: GaussianDenoiser) -> Tensor:
-    model = GuidedModel(denoiser, guider("none", MEAN), SHAPE[0], lambda: None)
+    model = GuidedModel(denoiser, guider("none", MEAN), SHAPE[0], Hooks())
     return integrate(model, solver_kinds()[kind], levels, x, {})
 
 
