@@ -220,15 +220,30 @@ class Engine:
         """
         with self._lock:
             plan, survey, checked = self._forecast(workflow, only)
-            found = find_needs(
-                self.registry,
-                self._facilities.grants,
-                checked.facts,
-                survey,
-                running(plan, survey.program),
-                device or self._facilities.device,
-            )
-            return found.corrected(self.measured)
+            steps = running(plan, survey.program)
+            return self._needs(survey, checked, steps, device or self._facilities.device)
+
+    def needs_apart(self, workflow: Workflow, *, only: Sequence[str] = ()) -> Needs:
+        """As ``needs``, of a workflow whose steps may be run one by one before it is: nothing where
+        it has zones, a lazy step has yet to choose its inputs, or one reads from what saves.
+
+        Raises:
+            InvalidWorkflow: it has errors.
+        """
+        with self._lock:
+            plan, survey, checked = self._forecast(workflow, only)
+            program, steps = survey.program, running(plan, survey.program)
+            for i in steps:
+                unit = program.units[i]
+                undecided = unit.lazy and i not in survey.decided
+                if undecided or unit.body is not None or (unit.effect and program.users[i]):
+                    return Needs()
+            return self._needs(survey, checked, steps, self._facilities.device)
+
+    def _needs(self, survey: Survey, checked: Checked, steps: Sequence[int], device: str) -> Needs:
+        grants = self._facilities.grants
+        found = find_needs(self.registry, grants, checked.facts, survey, steps, device)
+        return found.corrected(self.measured)
 
     def _forecast(self, workflow: Workflow, only: Sequence[str]) -> tuple[Plan, Survey, Checked]:
         """What a run would do, and what that is told from."""

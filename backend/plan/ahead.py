@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from backend.plan.needs import Component, Need, Needs
+from backend.plan.needs import Component, Need, Needs, Used
 from backend.plan.residency.model import Budget
 from backend.plan.stretch import in_order
 
@@ -78,6 +78,24 @@ class _Waiting:
             self._readers[step] -= 1
             if not self._readers[step]:
                 self.nbytes -= self._results.get(step, 0)
+
+
+def by_weights(needs: Needs) -> Needs:
+    """Needs whose components are named by what their weights are, so that those of several jobs can
+    be told apart: names for people are only unlike within one."""
+    names = {
+        name: f"{each.weights.family} {each.weights.part} {each.weights.identity} {each.dtype}"
+        for name, each in needs.components.items()
+    }
+
+    def renamed(use: Used) -> Used:
+        beside = tuple(names[each] for each in use.beside)
+        return replace(use, component=names[use.component], beside=beside)
+
+    return Needs(
+        tuple(replace(need, uses=tuple(map(renamed, need.uses))) for need in needs.needs),
+        {names[name]: replace(each, id=names[name]) for name, each in needs.components.items()},
+    )
 
 
 def _whole(needs: Needs) -> bool:

@@ -38,12 +38,14 @@ class Forecaster:
         self._registry = registry
         self._under_way: threading.Thread | None = None
         self._known: dict[str, tuple[AskForecast, Forecast]] = {}
+        self._open: set[str] = set()
 
     def ask(self, desk: Desk, order: AskForecast) -> Forecast:
         """The forecast, or that it is not known yet."""
         known = self._known.get(order.document)
         if known is not None and known[0] == order:
             return known[1]
+        self._open.add(order.document)
         held = desk.held(order.document)
         if held is None or held.workflow is None:
             return Forecast(wrong="This document is not checked, so nothing is known of its run.")
@@ -59,6 +61,7 @@ class Forecaster:
 
     def forget(self, document: str) -> None:
         """A document is closed."""
+        self._open.discard(document)
         self._known.pop(document, None)
 
     def _find(self, order: AskForecast, workflow: Workflow, grants: Grants) -> None:
@@ -67,7 +70,8 @@ class Forecaster:
         except Exception as error:  # what a node type says wrong must not end what checks
             wrong = f"Weft itself went wrong over this forecast ({type(error).__name__}: {error})."
             found = Forecast(wrong=wrong)
-        self._known[order.document] = order, found
+        if order.document in self._open:
+            self._known[order.document] = order, found
 
 
 def forecast(

@@ -23,6 +23,7 @@ def arranged(host: HostProcess, jobs: Sequence[RunJob], cancel: Cancel) -> tuple
     order = Arrange(f"{jobs[0].id} and {len(jobs) - 1} more", tuple(jobs))
     end = time.monotonic() + PATIENCE
     remove = cancel.on_cancel(host.inbox.wake)
+    host.busy = True
     try:
         host.send(order)
         while not cancel.is_set and (left := end - time.monotonic()) > 0:
@@ -33,5 +34,6 @@ def arranged(host: HostProcess, jobs: Sequence[RunJob], cancel: Cancel) -> tuple
             if isinstance(message, Arranged) and message.id == order.id:
                 return message.turns, message.seen
     finally:
+        host.busy = False
         remove()
     return (), len(jobs)

@@ -27,7 +27,7 @@ from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
 from backend.media.spool import Spool
 from backend.models.store import Coming
-from backend.plan.ahead import Turn, turns_ahead
+from backend.plan.ahead import Turn, by_weights, turns_ahead
 from backend.plan.measured import FILE, Measured
 from backend.plan.memory import USUAL_DISK
 from backend.plan.needs import Component, Needs
@@ -92,10 +92,11 @@ class Workplace:
             budget = self._budget(device) if components else 0
             if time.monotonic() - begin > (LOOK if held <= budget else LOOK_TIGHT):
                 break
-        if not components:
+        room = min(VALUES, self._setup.memory // 2)
+        if not components or not room:
             return (), len(needs)
         seconds = {name: each.stored / USUAL_DISK for name, each in components.items()}
-        return turns_ahead(needs, Budget(budget, VALUES), seconds), len(needs)
+        return turns_ahead(needs, Budget(budget, room), seconds), len(needs)
 
     def _needs(self, job: RunJob) -> tuple[str, Needs]:
         """Where a job would compute and what it would need; nothing where it has errors."""
@@ -103,7 +104,7 @@ class Workplace:
             workflow = parse(job.workflow, "the workflow of the job")
             device = device_for(self._setup.device, workflow, self._registry.specs)
             with self._engine_for(job, device) as engine:
-                return device, engine.needs(workflow, only=job.only)
+                return device, by_weights(engine.needs_apart(workflow, only=job.only))
         except (FormatError, InvalidWorkflow):
             return "", Needs()
 

@@ -78,11 +78,6 @@ class Claims:
         jobs = [job_of(row) for row in rows]
         return [job for job in jobs if job.priority == jobs[0].priority]
 
-    def urgent(self, job: Job) -> bool:
-        """Whether a job of a higher priority waits."""
-        waiting = self.line(1)
-        return bool(waiting) and waiting[0].priority > job.priority
-
     def wish(self, job: Job) -> str:
         """What others ask of a job that this runner has: ``cancel``, ``pause`` or nothing;
         ``lost`` when it is not this runner's any more."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.plan.ahead import Turn, turns_ahead
+from backend.plan.ahead import Turn, by_weights, turns_ahead
 from backend.plan.needs import Block, Component, Loop, Need, Needs, Used
 from backend.plan.residency.model import Budget
 from backend.values import Weights
@@ -91,6 +91,24 @@ def test_jobs_with_other_models_between_do_not_matter() -> None:
     found = loads(jobs, turns, 9)
     assert found["text"] == found["net"] == found["other net"] == 1
     assert sum(found.values()) < sum(loads(jobs, (), 9).values()) / 2
+
+
+def test_models_of_one_name_are_told_apart_by_their_weights() -> None:
+    def named(identity: str) -> Needs:
+        weights = Weights("flux", "unet", identity, "")
+        part = Component("mine/unet", weights, "f32", (Block("", 0, 6 * MIB),))
+        needs = (
+            Need("0 a", "a", (Used("mine/unet"),)),
+            Need("1 b", "b", (Used("mine/unet"),), after=("0 a",)),
+        )
+        return by_weights(Needs(needs, {"mine/unet": part}))
+
+    one, other = named("blake3:1"), named("blake3:2")
+    assert {*one.components} != {*other.components}
+    seconds = dict.fromkeys((*one.components, *other.components), 1.0)
+    assert turns_ahead([one, one], Budget(8 * MIB, ROOMY), seconds) == ()
+    turns = turns_ahead([one, other, one], Budget(8 * MIB, ROOMY), seconds)
+    assert [turn.job for turn in turns] == [0, 2, 1]
 
 
 def test_a_job_with_zones_waits_for_its_turn() -> None:

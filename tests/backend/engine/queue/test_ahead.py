@@ -42,6 +42,7 @@ class Ordered(Here):
             return super().run(job, on_event, cancel)
         assert (job.ledger, job.job, job.only) == (None, None, ("make",))
         self.parts.append(job.id.partition(":")[0])
+        on_event(Note("make", f"of {self.parts[-1]}"))
         self.meanwhile()
         if job.id.startswith(f"{self.died_with}:"):
             return JobOutcome("crashed", crash=Crash((), "The host was killed.", signal=9))
@@ -56,7 +57,9 @@ class Noted(Heard):
         self.notes: list[str] = []
 
     def event(self, job: Any, event: Any) -> None:
-        if isinstance(event, Note):
+        if isinstance(event, Note) and event.step:
+            self.said.append((event.text, job.id))
+        elif isinstance(event, Note):
             self.notes.append(event.text)
 
 
@@ -76,6 +79,61 @@ def test_parts_of_all_come_before_the_first_and_nobody_is_asked_twice(shop: Shop
     assert sorted(shop.files().values()) == ["one", "three", "two"]
     assert len(heard.notes) == 1
     assert heard.notes[0].startswith("The first steps of 3 jobs are taken together")
+
+
+def test_what_steps_have_to_say_is_said_when_their_job_begins(shop: Shop) -> None:
+    for word in ("one", "two"):
+        shop.add(saying(word))
+    heard = Noted()
+    shop.work(Ordered(), heard=heard)
+    assert heard.said == [
+        ("begun", 1), ("of 1", 1), ("done", 1), ("begun", 2), ("of 2", 2), ("done", 2),
+    ]  # fmt: skip
+
+
+def test_a_job_that_is_cancelled_meanwhile_is_left_out(shop: Shop) -> None:
+    for word in ("one", "two", "three"):
+        shop.add(saying(word))
+    host = Ordered()
+    host.meanwhile = lambda: shop.queue.cancel([2]) if host.parts == ["1"] else None
+    shop.work(host)
+    assert host.parts == ["1", "3"]
+    assert [shop.state(number) for number in (1, 2, 3)] == ["done", "cancelled", "done"]
+
+
+def test_a_queue_that_is_paused_meanwhile_goes_no_further(shop: Shop) -> None:
+    for word in ("one", "two", "three"):
+        shop.add(saying(word))
+    host, stop = Ordered(), Cancel()
+    host.meanwhile = shop.queue.pause
+
+    class Stopping(Noted):
+        def ended(self, job: Any, state: str, ending: Any) -> None:
+            super().ended(job, state, ending)
+            stop()
+
+    shop.work(host, stop=stop, heard=Stopping())
+    assert host.parts == ["1"]
+    assert [shop.state(number) for number in (1, 2, 3)] == ["done", "queued", "queued"]
+
+
+def test_a_cancel_while_the_order_is_asked_for_costs_the_others_nothing(shop: Shop) -> None:
+    for word in ("one", "two", "three"):
+        shop.add(saying(word))
+    stop = Cancel()
+
+    class Slow(Ordered):
+        def arrange(self, jobs: Any, cancel: Cancel) -> Any:
+            found = super().arrange(jobs, cancel)
+            if len(self.asked) == 1:
+                shop.queue.cancel([1])
+                cancel()
+            return ((), len(jobs)) if cancel.is_set else found
+
+    host = Slow()
+    shop.work(host, stop=stop)
+    assert host.asked == [["1:1", "2:0", "3:0"], ["2:1", "3:0"]]
+    assert shop.state(1) == "cancelled"
 
 
 def test_one_job_alone_is_not_asked_about_and_many_are_in_parts(shop: Shop) -> None:
@@ -216,6 +274,58 @@ def test_each_model_is_read_about_once_for_all_jobs_and_the_bits_are_the_same(tm
         assert np.array_equal(one, third)
     assert together < 1.5 * roomy
     assert apart > 2 * together
+
+
+def test_what_reads_from_a_saved_file_or_may_not_be_needed_waits(tmp_path) -> None:
+    place = str(WORKFLOWS)
+
+    def asked(*documents: str, memory: int = 2**31) -> Any:
+        setup = Setup(
+            str(tmp_path / "cache"), device="cpu", disk=0, warm=False, models=9 * MIB, memory=memory
+        )
+        workplace = Workplace(setup)
+        jobs = [
+            RunJob(str(number), document, place, (place,), str(tmp_path / "out"))
+            for number, document in enumerate(documents)
+        ]
+        turns, seen = workplace.arrange(jobs)
+        workplace.close()
+        assert seen == len(jobs)
+        return turns
+
+    plain = pictures(2)
+    assert asked(*plain)
+    assert asked(*plain, memory=0) == ()
+    again = [json.loads(document) for document in plain]
+    for each in again:
+        each["nodes"]["code"] = {
+            "type": "vae_encode", "version": 2,
+            "inputs": {"vae": "model.vae", "image": "save.image"},
+        }  # fmt: skip
+        each["nodes"]["refine"] = {
+            **each["nodes"]["sample"],
+            "inputs": {**each["nodes"]["sample"]["inputs"], "latent": "code.latent"},
+        }
+        each["nodes"]["look"] = {
+            "type": "vae_decode", "version": 2,
+            "inputs": {"vae": "model.vae", "latent": "refine.latent"},
+        }  # fmt: skip
+        each["nodes"]["keep"] = {
+            "type": "save_image", "version": 1, "inputs": {"image": "look.image"},
+        }  # fmt: skip
+    assert asked(*map(json.dumps, again)) == ()
+
+
+def test_steps_that_ran_before_with_other_inputs_are_taken_ahead_too(tmp_path) -> None:
+    setup = Setup(str(tmp_path / "cache"), device="cpu", disk=0, warm=False, models=9 * MIB)
+    workplace = Workplace(setup)
+    first, *others = orders(tmp_path)
+    try:
+        assert workplace.run(first, lambda event: None, Cancel()).status == "done"
+        turns, _ = workplace.arrange(others)
+    finally:
+        workplace.close()
+    assert [turn.steps for turn in turns] == [("prompt",), ("prompt",), ("sample",), ("sample",)]
 
 
 @pytest.fixture
