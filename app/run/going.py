@@ -128,7 +128,8 @@ class Going:
         if live is None or live.job != view.id or view.status != "running":
             return view
         left = board.left(live, now, self.costs) if board is not None else None
-        said = running_sentence(self._title_of(live, specs), view.wish, left)
+        title = self._title_of(live, specs)
+        said = running_sentence(title, view.wish, left if live.step else None)
         return replace(view, progress=live.progress, left=left, sentence=said)
 
     def tidy(self, kept: Collection[int]) -> None:

@@ -23,7 +23,7 @@ from backend.engine.queue.job import Job
 from backend.engine.wire import RunJob
 from backend.graph.format import FormatError
 
-MOST = 32
+MOST = 128
 """Jobs that are looked at together."""
 PATIENCE = 300.0
 """Seconds after which no further steps of jobs behind are begun before a job."""
@@ -61,7 +61,7 @@ class Ahead:
     def _take(
         self, job: Job, arrange: Arrange, run: Run, say: Callable[[Note], None], cancel: Cancel
     ) -> None:
-        waiting = self._claims.line()
+        waiting = self._claims.line(2 * MOST)
         self._known &= {each.id for each in waiting}
         self._notes = {number: row for number, row in self._notes.items() if number in self._known}
         behind = [
@@ -94,7 +94,7 @@ class Ahead:
             first, (job, order) = orders[0][0], orders[place]
             if cancel.is_set or time.monotonic() > end or not self._may_go_on(first):
                 return {each for each, _ in turns[number:]}
-            if place in failed or (place and not self._waits(job)):
+            if place in failed or (place and not self._claims.waits(job)):
                 continue
             part = replace(order, id=f"{order.id} ahead {number}", only=tuple(steps))
             status = self._run_part(part, first, job, run, cancel)
@@ -116,7 +116,7 @@ class Ahead:
                 notes.append(event)
             if job is not first and time.monotonic() - looked > LOOK:
                 looked = time.monotonic()
-                if not (self._may_go_on(first) and self._waits(job)):
+                if not (self._may_go_on(first) and self._claims.waits(job)):
                     stop()
 
         remove = cancel.on_cancel(stop)
@@ -129,9 +129,6 @@ class Ahead:
         """Whether anybody waits in a queue that goes on, and nobody more urgent than ``first``."""
         waiting = self._claims.line(1)
         return bool(waiting) and waiting[0].priority <= first.priority
-
-    def _waits(self, job: Job) -> bool:
-        return any(each.id == job.id for each in self._claims.line())
 
     def _order(self, job: Job) -> RunJob | None:
         """What a host is told of a job, without a row in the ledger; ``None`` where it would fail,

@@ -78,6 +78,14 @@ class Claims:
         jobs = [job_of(row) for row in rows]
         return [job for job in jobs if job.priority == jobs[0].priority]
 
+    def waits(self, job: Job) -> bool:
+        """Whether a job still waits to be taken by any runner."""
+        return bool(
+            self._queue.database.read(
+                "SELECT 1 FROM jobs WHERE id = ? AND state = 'queued' AND NOT paused", job.id
+            )
+        )
+
     def wish(self, job: Job) -> str:
         """What others ask of a job that this runner has: ``cancel``, ``pause`` or nothing;
         ``lost`` when it is not this runner's any more."""

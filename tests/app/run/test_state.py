@@ -170,6 +170,10 @@ def test_what_a_job_says_of_itself_stands_at_it_until_a_step_begins():
     assert going.lively(view, 11.0, {}).sentence == "Begins"
     going.heard(7, Note("", "First steps together."), 11.0, {})
     assert going.lively(view, 12.0, {}).sentence == "First steps together."
+    made, going.costs = board("a", "b", "z", "z/in")  # of which the time left can be told
+    going.boards["d"], going.origins[7] = made, made.origin
+    assert going.lively(view, 12.0, {}).left == 6.0
+    assert going.lively(view, 12.0, {}).sentence == "First steps together."
     going.heard(7, StepStarted("sample"), 13.0, {})
     assert going.lively(view, 14.0, {}).sentence == "sample"
 
