@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend.models import reference
-from backend.models.agree import size_fits
+from backend.models.agree import same_latent_space, size_fits
 from backend.models.costs import coding, encoding
 from backend.models.explain import explained
 from backend.models.family import SeeingFamily, describe, family_of
@@ -16,6 +16,7 @@ from backend.sdk import (
     Context,
     Facts,
     Image,
+    Model,
     Multiline,
     Peak,
     TextEncoder,
@@ -32,7 +33,11 @@ from nodes.conditioning import conditioning_facts
     aliases=("reference latent", "kontext", "edit image", "image prompt", "klein"),
 )
 def reference_image(
-    ctx: Context, conditioning: Conditioning, vae: VAE, image: Image
+    ctx: Context,
+    conditioning: Conditioning,
+    vae: VAE,
+    image: Image,
+    model: Model | None = None,
 ) -> Conditioning:
     """Show a model a picture to work from: to edit it, or to take something out of it.
 
@@ -40,17 +45,20 @@ def reference_image(
     the positive and the negative text, with the same picture; several in a row show several
     pictures. The picture may have another size than the latent: about a megapixel is what these
     models were trained with, and its sides are multiples of what the model can make (16 for a
-    Flux), which the node resize brings about. Attention grows with each.
+    Flux), which the node resize brings about. Attention grows with each. A model that learnt it
+    from a LoRA (Train adapter, reference) is linked to `model`.
 
     Example: encode_text(text="make it snow") -> reference_image -> sample.positive, with an empty
     latent.
     """
     with explained():
         family = family_of(vae)
-        if "references" not in describe(vae).capabilities:
+        heeds = reference.ABILITY in describe(vae).capabilities
+        if not (heeds or (model is not None and reference.heeded(model))):
             raise UserError(
                 f"This {family.card.title} model does not look at reference pictures. Choose a "
-                "model that does, such as FLUX.1 Kontext, and its VAE."
+                "model that does, such as FLUX.1 Kontext, and its VAE; or lay on a LoRA that "
+                "teaches it, and link its model here."
             )
         latent = family.encode_image(vae, image, ctx.load, ctx.device)
         return reference.add(conditioning, latent)
@@ -111,13 +119,26 @@ def _(
 
 
 @reference_image.facts
-def _(p: Any, conditioning: Facts | None, vae: Facts | None, image: Facts | None) -> Facts:
+def _(
+    p: Any,
+    conditioning: Facts | None,
+    vae: Facts | None,
+    image: Facts | None,
+    model: Facts | None = None,
+) -> Facts:
+    same_latent_space(vae, model)
     _takes(vae, image)
     return conditioning or facts_of("Conditioning")
 
 
 @reference_image.peak
-def _(p: Any, conditioning: Facts | None, vae: Facts | None, image: Facts | None) -> Peak:
+def _(
+    p: Any,
+    conditioning: Facts | None,
+    vae: Facts | None,
+    image: Facts | None,
+    model: Facts | None = None,
+) -> Peak:
     return _coding(vae, image)
 
 

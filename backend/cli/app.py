@@ -14,6 +14,7 @@ from backend.cli.options import Allow, Device, Flow, Json, Memory, Only, Out, Se
 from backend.cli.packs import app as packs
 from backend.cli.queue import app as queue
 from backend.cli.settings import app as settings_app
+from backend.cli.train import app as train
 
 app = typer.Typer(
     name="weft",
@@ -29,6 +30,7 @@ app.add_typer(models, name="models")
 app.add_typer(packs, name="packs")
 app.add_typer(queue, name="queue")
 app.add_typer(history, name="history")
+app.add_typer(train, name="train")
 app.add_typer(settings_app, name="settings")
 
 

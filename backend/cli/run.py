@@ -235,9 +235,21 @@ def choose_device(wanted: str, workflow: Workflow, specs: Specs) -> str:
     Raises:
         Stop: it is no device, or not one of this machine.
     """
+    if wanted == "auto" and not needs_device(workflow, specs):
+        return "cpu"
+    return real_device(wanted)
+
+
+def real_device(wanted: str) -> str:
+    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means here; torch is asked for all
+    but ``cpu``.
+
+    Raises:
+        Stop: it is no device, or not one of this machine.
+    """
     if not re.fullmatch(DEVICE, wanted):
         raise wrong_usage(f"--device {wanted}: write auto, cpu, cuda or cuda:N.")
-    if wanted == "cpu" or (wanted == "auto" and not needs_device(workflow, specs)):
+    if wanted == "cpu":
         return "cpu"
     try:
         import torch

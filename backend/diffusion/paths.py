@@ -128,3 +128,14 @@ def split(path: Path, kind: Prediction, x: Tensor, sigma: float, out: Tensor) ->
             raise DiffusionError("A model that predicts the image cannot start from sigma 0.")
         x0, eps = out, (x - alpha * out) / scale
     return Estimate(x0, eps, x0)
+
+
+def aim(path: Path, kind: Prediction, x0: Tensor, eps: Tensor, sigma: float) -> Tensor:
+    """What a network should put out at ``path.noisy(x0, eps, sigma)``: what ``split`` undoes."""
+    if kind == "velocity":
+        return eps - x0
+    if kind == "v":
+        alpha, scale = path.scales(sigma)
+        norm = math.hypot(alpha, scale)
+        return (alpha * eps - scale * x0) / norm
+    return eps if kind == "epsilon" else x0

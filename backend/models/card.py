@@ -155,6 +155,8 @@ class Card:
     Model, TextEncoder or VAE link stands for, the one that gives its name to the link first;
     ``full_precision`` are components that stay in float32 on every
     device, and ``rope`` where its rotary positions are made, if they can be made otherwise.
+    ``references`` says that its denoiser reads the tokens of other pictures behind its own, so that
+    a model or an adapter can be trained to heed them.
     """
 
     name: str
@@ -174,6 +176,7 @@ class Card:
     full_precision: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     rope: Rope | None = None
+    references: bool = False
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ CARD = Card(
             "single", "single_transformer_blocks.{i}", ("encoder_hidden_states", "hidden_states")
         ),
     ),
+    references=True,
 )
 
 

@@ -105,6 +105,7 @@ CARD = Card(
         Block("double", "transformer_blocks.{i}", ("encoder_hidden_states", "hidden_states")),
         Block("single", "single_transformer_blocks.{i}", ("hidden_states",)),
     ),
+    references=True,
 )
 
 

@@ -117,6 +117,7 @@ CARD = Card(
     capabilities=frozenset({"text to image", "image to image", "in-paint", "cfg"}),
     sites=(Site("double", "transformer_blocks.{i}.attn", "num_layers", "text image"),),
     blocks=(Block("double", "transformer_blocks.{i}", ("encoder_hidden_states", "hidden_states")),),
+    references=True,
 )
 
 

@@ -7,18 +7,31 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backend.diffusion.errors import DiffusionError
-from backend.values import Conditioning, Latent
+from backend.models.family import describe
+from backend.values import Conditioning, Latent, Model
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 PREFIX = "reference_"
+ABILITY = "references"
+"""The capability of models that heed reference pictures, and what adapters that teach it give."""
 
 
 def names(conditioning: Conditioning) -> list[str]:
     """The names of a conditioning's reference tensors, in the order in which they were added."""
     found = [name for name in conditioning.tensors if name.startswith(PREFIX)]
     return sorted(found, key=lambda name: int(name.removeprefix(PREFIX)))
+
+
+def heeded(model: Model) -> bool:
+    """Whether a model heeds reference pictures, by itself or by an adapter that is laid on.
+
+    Raises:
+        CatalogError: its files are gone or broken.
+    """
+    taught = any(p.strength and p.params.get("gives") == ABILITY for p in model.patches)
+    return taught or ABILITY in describe(model).capabilities
 
 
 def add(conditioning: Conditioning, latent: Latent) -> Conditioning:

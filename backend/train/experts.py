@@ -11,7 +11,7 @@ from torch import nn
 
 from backend.train.flow import optimisers
 from backend.train.recipe import FlowRecipe
-from backend.train.tuning import Pupil, TunePlan, lessons, tune
+from backend.train.tuning import Pupil, TunePlan, check_flow, lessons, scene_batches, tune
 from backend.train.vae import Log
 
 
@@ -61,12 +61,14 @@ def train(
             continue
         torch.manual_seed(course.seed)
         pupil = Pupil(model, device)
+        check_flow(pupil)
         given = lessons(pupil, folder, course.seed, course.scenes, log)
         net = pupil.stage.net.requires_grad_(True)
         learnt = nn.ModuleDict({pupil.refs.model.part: net})
         rates = FlowRecipe(rate=plan.adam_rate, muon_rate=plan.muon_rate)
-        tune(pupil, given, learnt, optimisers(learnt, rates), (), course, folder / f"{name}.pt",
-             log, stop_at)  # fmt: skip
+        batches = scene_batches(pupil, given, course)
+        tune(pupil.stage, batches, learnt, optimisers(learnt, rates), (), course,
+             folder / f"{name}.pt", log, stop_at)  # fmt: skip
         if stop_at is None:
             _export(model, target, pupil.refs.model.part, net)
     return found

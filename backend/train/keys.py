@@ -17,7 +17,15 @@ from backend.models.keys_file import CONVOLUTION, FAMILY, LAYERS, RATIO
 from backend.models.patch import Stage
 from backend.models.patches.compressed_keys import Kernels, compressed, deeper, places_of
 from backend.models.seams.sites import Attention, layers_of, on_attention
-from backend.train.tuning import Pupil, TunePlan, lessons, loss_of, tune
+from backend.train.tuning import (
+    Pupil,
+    TunePlan,
+    check_flow,
+    lessons,
+    loss_of,
+    scene_batches,
+    tune,
+)
 from backend.train.vae import Log
 
 ROOT = "transformer."
@@ -140,13 +148,15 @@ def train(
     torch.manual_seed(plan.course.seed)
     folder.mkdir(parents=True, exist_ok=True)
     pupil, teacher = Pupil(model, device), Pupil(model, device)
+    check_flow(pupil)
     layers = deeper(places_of(pupil.stage))
     channels = channels_of(pupil, layers)
     learnt = Learnt(pupil.stage, plan, channels).to(device)
     given = lessons(pupil, folder, plan.course.seed, plan.course.scenes, log)
     around = [around_of(pupil.stage, learnt, plan.ratio, layers)]
-    tune(pupil, given, learnt, learnt.movers(plan), around, plan.course, folder / "keys.pt", log,
-         stop_at, teacher.stage.denoiser)  # fmt: skip
+    batches = scene_batches(pupil, given, plan.course)
+    tune(pupil.stage, batches, learnt, learnt.movers(plan), around, plan.course,
+         folder / "keys.pt", log, stop_at, teacher.stage.denoiser)  # fmt: skip
     path = folder / "keys.safetensors"
     said = {
         "format": "pt",

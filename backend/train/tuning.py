@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from backend.catalog.errors import CatalogError
-from backend.catalog.folder import read_folder
+from backend.catalog.source import read_source
 from backend.diffusion.around import Around, Moment
-from backend.diffusion.process import Denoiser
+from backend.diffusion.paths import aim
+from backend.diffusion.process import Denoiser, Process
 from backend.models.family import Family, References, families, recognise, references
 from backend.models.loaders import loaders
 from backend.models.patch import Stage
@@ -51,15 +53,15 @@ class TunePlan:
 
 
 class Pupil:
-    """A model folder of a native flow family, with its components loaded as they are asked for."""
+    """A model folder of a native family, with its components loaded as they are asked for."""
 
-    def __init__(self, folder: Path, device: str) -> None:
-        """``device`` is ``cpu`` or ``cuda``.
+    def __init__(self, model: Path | str, device: str) -> None:
+        """``model`` is a folder, or what ``Weights.source`` says; ``device`` ``cpu`` or ``cuda``.
 
         Raises:
-            CatalogError: it is no such folder, or a model that cannot be tuned here.
+            CatalogError: it is no such folder, or a model of no native family.
         """
-        found = read_folder(folder)
+        found = read_source(str(model))
         self.family: Family = recognise(found, families())
         self.refs: References = references(found, self.family)
         self.device = device
@@ -70,12 +72,11 @@ class Pupil:
             self.load,
             self.family.denoiser(self.refs.model, self.load, device),
         )
-        process = self.stage.denoiser.process
-        if (process.path.name, process.prediction) != ("flow", "velocity"):
-            raise CatalogError(
-                f"{folder} predicts {process.prediction} on the path {process.path.name}, and only "
-                "flow models are tuned here. Choose one, such as Primer."
-            )
+
+    @property
+    def process(self) -> Process:
+        """How the model noises and what it predicts."""
+        return self.stage.denoiser.process
 
     def load(self, weights: Weights) -> object:
         """A component."""
@@ -84,6 +85,20 @@ class Pupil:
     def read(self, captions: Sequence[str]) -> Conditioning:
         """Captions as a conditioning with an entry for each."""
         return self.family.encode_text(self.refs.text, captions, {}, self.load, self.device)
+
+
+def check_flow(pupil: Pupil) -> None:
+    """Refuse what is no rectified flow.
+
+    Raises:
+        CatalogError: the model predicts something else than a velocity.
+    """
+    process = pupil.process
+    if (process.path.name, process.prediction) != ("flow", "velocity"):
+        raise CatalogError(
+            f"{pupil.refs.model.source} predicts {process.prediction} on the path "
+            f"{process.path.name}, and only flow models are tuned here. Choose one, such as Primer."
+        )
 
 
 @dataclass(frozen=True)
@@ -117,6 +132,25 @@ def lessons(pupil: Pupil, folder: Path, seed: int, count: int, log: Log) -> Less
     return Lessons(found, captions)
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What one forward and backward pass learns from: clean latents ``[b, c, h, w]``, one noise
+    level, the conditioning of each, and what surrounds this call alone."""
+
+    clean: Tensor
+    sigma: float
+    said: Conditioning
+    around: Sequence[Around] = ()
+
+
+Batches: TypeAlias = Callable[[int, torch.Generator], Iterator[Batch]]
+"""From a step's number and its source of chances to the step's batches."""
+
+Watch: TypeAlias = Callable[[int, Sequence[float]], None]
+"""Called after each step with the steps done and the losses of all; it may raise to end the run,
+whose last step is kept then."""
+
+
 def draw_levels(plan: TunePlan, count: int, chance: torch.Generator) -> list[float]:
     """Noise levels in the plan's range, spread evenly over the quantiles of their distribution."""
     ends = torch.tensor([plan.low, plan.high]).clamp(1e-5, 1 - 1e-5)
@@ -136,45 +170,54 @@ def loss_of(
     chance: torch.Generator,
     teacher: Denoiser | None = None,
 ) -> Tensor:
-    """Rectified flow at one noise level: the mean squared error of the predicted velocity.
+    """The mean squared error of what the model predicts at one noise level; in rectified flow, of
+    the velocity.
 
     With a teacher it is held against the teacher's velocity, which knows nothing of this noise, so
     that far fewer scenes tell as much.
     """
     noise = torch.randn(clean.shape, generator=chance).to(clean.device)
     count, denoiser = len(clean), stage.denoiser
+    process = denoiser.process
     terms = (Term("positive", said),)
-    mixed = (1 - sigma) * clean + sigma * noise
+    mixed = process.path.noisy(clean, noise, sigma)
     shape = tuple(mixed.shape)
     moment = Moment(sigma, 0, 1, shape, terms, count, denoiser.tokens(shape))
     with ExitStack() as stack:
         for each in around:
             stack.enter_context(each(moment))
         stack.enter_context(torch.autocast(clean.device.type, torch.bfloat16))
-        velocity = denoiser(mixed, sigma, denoiser.prepare([said], count))
-    target = noise - clean
+        made = denoiser(mixed, sigma, denoiser.prepare([said], count))
+    target = aim(process.path, process.prediction, clean, noise, sigma)
     if teacher is not None:
         with torch.no_grad(), torch.autocast(clean.device.type, torch.bfloat16):
             target = teacher(mixed, sigma, teacher.prepare([said], count)).float()
-    return (velocity.float() - target).square().mean()
+    return (made.float() - target).square().mean()
 
 
-def _batches(
-    pupil: Pupil, given: Lessons, plan: TunePlan, step: int, chance: torch.Generator
-) -> Iterator[tuple[Tensor, float, Conditioning]]:
-    """A step's batches: clean latents, the noise level, the captions (a few left empty)."""
-    rng = np.random.default_rng([plan.seed, step])
-    for sigma in draw_levels(plan, plan.levels, chance):
-        picked = rng.integers(len(given.latents), size=plan.batch)
-        empty = rng.random(plan.batch) < plan.dropout
-        texts = ["" if e else given.captions[i] for i, e in zip(picked, empty, strict=True)]
-        clean = torch.from_numpy(given.latents[picked]).float().to(pupil.device)
-        yield clean, sigma, pupil.read(texts)
+def scene_batches(pupil: Pupil, given: Lessons, plan: TunePlan) -> Batches:
+    """Scenes at the plan's noise levels, a few of their captions left empty."""
+
+    def batches(step: int, chance: torch.Generator) -> Iterator[Batch]:
+        rng = np.random.default_rng([plan.seed, step])
+        for sigma in draw_levels(plan, plan.levels, chance):
+            picked = rng.integers(len(given.latents), size=plan.batch)
+            empty = rng.random(plan.batch) < plan.dropout
+            texts = ["" if e else given.captions[i] for i, e in zip(picked, empty, strict=True)]
+            clean = torch.from_numpy(given.latents[picked]).float().to(pupil.device)
+            yield Batch(clean, sigma, pupil.read(texts))
+
+    return batches
+
+
+def unwatched(done: int, losses: Sequence[float]) -> None:
+    """Watches nothing."""
+    del done, losses
 
 
 def tune(
-    pupil: Pupil,
-    given: Lessons,
+    stage: Stage,
+    batches: Batches,
     learnt: nn.Module,
     movers: Sequence[torch.optim.Optimizer],
     around: Sequence[Around],
@@ -183,6 +226,7 @@ def tune(
     log: Log = print,
     stop_at: int | None = None,
     teacher: Denoiser | None = None,
+    watch: Watch = unwatched,
 ) -> None:
     """Move the parameters of ``learnt``, or go on moving them; the checkpoint is ``path``.
 
@@ -191,7 +235,7 @@ def tune(
     that was never broken off.
     """
     rates = [mover.param_groups[0]["lr"] for mover in movers]
-    start = _restore(path, learnt, movers)
+    start, losses = _restore(path, learnt, movers)
     began, seen = time.monotonic(), 0.0
     for step in range(start, plan.steps):
         for mover, rate in zip(movers, rates, strict=True):
@@ -199,40 +243,54 @@ def tune(
             share = rate_share(step, plan.warmup, plan.steps, plan.hold)
             mover.param_groups[0]["lr"] = rate * share
         chance, total = checkpoint.step_generator(plan.seed, step), 0.0
-        for clean, sigma, said in _batches(pupil, given, plan, step, chance):
-            loss = loss_of(pupil.stage, around, clean, sigma, said, chance, teacher) / plan.levels
-            torch.autograd.backward(loss)
-            total += loss.item()
+        for batch in batches(step, chance):
+            outer = (*around, *batch.around)
+            loss = loss_of(stage, outer, batch.clean, batch.sigma, batch.said, chance, teacher)
+            torch.autograd.backward(loss / plan.levels)
+            total += loss.item() / plan.levels
         torch.nn.utils.clip_grad_norm_(learnt.parameters(), 1.0)
         for mover in movers:
             mover.step()
         done = step + 1
+        losses.append(total)
         seen = 0.95 * seen + 0.05 * total if seen else total
         if done % 10 == 0:
             pace = (done - start) / (time.monotonic() - began)
             log(f"{path.stem} {done}/{plan.steps} loss {seen:.4f} {pace:.2f} steps/s")
+        try:
+            watch(done, losses)
+        except BaseException:
+            _keep(path, learnt, movers, losses)
+            raise
         if done % plan.checkpoint_every == 0 or done in (plan.steps, stop_at):
-            _keep(path, learnt, movers, done)
+            _keep(path, learnt, movers, losses)
         if done == stop_at:
             return
 
 
-def _restore(path: Path, learnt: nn.Module, movers: Sequence[torch.optim.Optimizer]) -> int:
+def _restore(
+    path: Path, learnt: nn.Module, movers: Sequence[torch.optim.Optimizer]
+) -> tuple[int, list[float]]:
+    """The steps that were done, and their losses."""
     state = checkpoint.load(path)
     if state is None:
-        return 0
+        return 0, []
     learnt.load_state_dict(state["learnt"])
     for mover, saved in zip(movers, state["optimisers"], strict=True):
         mover.load_state_dict(saved)
-    return int(state["step"])
+    return int(state["step"]), state["losses"].tolist()
 
 
 def _keep(
-    path: Path, learnt: nn.Module, movers: Sequence[torch.optim.Optimizer], step: int
+    path: Path,
+    learnt: nn.Module,
+    movers: Sequence[torch.optim.Optimizer],
+    losses: Sequence[float],
 ) -> None:
     state = {
         "learnt": learnt.state_dict(),
+        "step": len(losses),
         "optimisers": [mover.state_dict() for mover in movers],
-        "step": step,
+        "losses": torch.tensor(losses, dtype=torch.float64),
     }
     checkpoint.save(path, state)

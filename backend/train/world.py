@@ -62,7 +62,8 @@ def _rng(seed: int, index: int, split: Split) -> np.random.Generator:
     return np.random.default_rng([seed, index, ("train", "held", "any").index(split)])
 
 
-def _near(rng: np.random.Generator, colour: RGB, by: int) -> RGB:
+def near(rng: np.random.Generator, colour: RGB, by: int) -> RGB:
+    """A colour of which each channel differs by up to ``by``."""
     moved = np.clip(np.array(colour) + rng.integers(-by, by + 1, 3), 0, 255)
     return int(moved[0]), int(moved[1]), int(moved[2])
 
@@ -84,7 +85,8 @@ def _places(rng: np.random.Generator, count: int) -> list[str]:
     return [PLACES[i] for i in rng.choice(len(PLACES), count, replace=False)]
 
 
-def _item(rng: np.random.Generator, kind: Coloured, place: str) -> Item:
+def item_at(rng: np.random.Generator, kind: Coloured, place: str) -> Item:
+    """An object at one of ``PLACES``, of some size and texture."""
     shape, colour = kind
     dy, dx = _CENTRES[place]
     jitter = rng.uniform(-_JITTER, _JITTER, 2)
@@ -96,7 +98,7 @@ def _item(rng: np.random.Generator, kind: Coloured, place: str) -> Item:
         y=round(SIZE / 2 + dy + float(jitter[0]), 2),
         x=round(SIZE / 2 + dx + float(jitter[1]), 2),
         radius=round(float(rng.uniform(*_RADII)), 2),
-        rgb=_near(rng, COLOURS[colour], 8),
+        rgb=near(rng, COLOURS[colour], 8),
     )
 
 
@@ -132,6 +134,11 @@ def _apart(items: list[Item]) -> bool:
     )
 
 
+def drawable(items: list[Item]) -> bool:
+    """Whether a scene of these objects, back to front, can be told apart by looking."""
+    return _apart(items) and (not _may_touch(items) or _seen_well(items))
+
+
 def draw_spec(seed: int, index: int, split: Split = "train", count: int | None = None) -> Spec:
     """Scene number ``index`` of a seed: 1 to 3 objects (mostly two), or exactly ``count``."""
     rng = _rng(seed, index, split)
@@ -140,11 +147,11 @@ def draw_spec(seed: int, index: int, split: Split = "train", count: int | None =
     background = list(BACKGROUNDS)[int(rng.integers(len(BACKGROUNDS)))]
     while True:
         places = _places(rng, number)
-        items = [_item(rng, *pair) for pair in zip(kinds, places, strict=True)]
-        if _apart(items) and (not _may_touch(items) or _seen_well(items)):
+        items = [item_at(rng, *pair) for pair in zip(kinds, places, strict=True)]
+        if drawable(items):
             break
     order = tuple(int(i) for i in rng.permutation(number))
-    spec = Spec(background, _near(rng, BACKGROUNDS[background], 5), tuple(items), order, "")
+    spec = Spec(background, near(rng, BACKGROUNDS[background], 5), tuple(items), order, "")
     return replace(spec, caption=write(spec.facts, draw_form(rng)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FAMILY = "lora"
+FORM = "weft.form"
+"""What kind of adapter a file says that it is, in its metadata; one that says none is a LoRA."""
+GIVES = "weft.gives"
+"""What a file says in its metadata that it teaches a model, such as to heed references."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,9 @@ def lora_patch(path: Path, family: str, strength: float, begin: float, end: floa
         CatalogError: it is broken, no LoRA, for another family, or for text encoders alone.
     """
     check_lora(path, family, on_text=False)
-    return plain_patch(path, strength, begin, end)
+    patch = plain_patch(path, strength, begin, end)
+    gives = read_header(path).metadata.get(GIVES, "")
+    return replace(patch, params={**patch.params, "gives": gives}) if gives else patch
 
 
 def plain_patch(path: Path, strength: float, begin: float, end: float) -> Patch:

@@ -20,7 +20,15 @@ from backend.models.lora.adapter import identity
 from backend.models.patch import Stage, surround
 from backend.models.store import Store
 from backend.train import checkpoint, experts, keys
-from backend.train.tuning import Lessons, Pupil, TunePlan, draw_levels, lessons, loss_of
+from backend.train.tuning import (
+    Lessons,
+    Pupil,
+    TunePlan,
+    check_flow,
+    draw_levels,
+    lessons,
+    loss_of,
+)
 from backend.values import Patch
 from tests.backend.models import tiny, tiny_sdxl
 from tests.backend.models.test_seams import Bench, far
@@ -152,7 +160,7 @@ def test_files_for_other_ratios_layers_or_models_are_refused(
 
 def test_models_that_are_no_flow_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="only flow models are tuned"):
-        Pupil(tiny_sdxl.write(tmp_path / "model"), "cpu")
+        check_flow(Pupil(tiny_sdxl.write(tmp_path / "model"), "cpu"))
 
 
 def test_levels_stay_in_their_range_and_halve_at_the_boundary() -> None:

@@ -1,0 +1,1 @@
+"""Training adapters: small networks beside the frozen ones of a native family."""
