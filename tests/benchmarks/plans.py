@@ -62,7 +62,7 @@ def measure(case: Case) -> Row:
     """Plan a case and run the references on it."""
     course = lay_out(case.trace)
     limit = bound(course, case.budget, case.link)
-    found = search(course, case.budget, case.link, limit.waiting)
+    found = search(course, case.budget, case.link, limit)
     others = {}
     for name, policy in REFERENCES.items():
         machine = Machine(course, case.budget, case.link)
@@ -94,10 +94,12 @@ def tell(title: str, rows: Sequence[Row]) -> bool:
     print(f"  waiting above the bound: {spread(row.gap for row in rows)}")
     whole = sum(r.waiting for r in rows) / sum(r.limit.waiting for r in rows)
     print(f"  all waiting together above all bounds: {whole - 1:.1%}")
-    copied = spread(part(row.copied, row.limit.copied) - 1 for row in rows)
-    read = spread(part(row.read, row.limit.read) - 1 for row in rows)
-    print(f"  bytes copied above the bound: {copied}\n  bytes read above the bound: {read}")
-    good = statistics.fmean(row.gap for row in rows) <= 0.25
+    copied = [part(row.copied, row.limit.copied) - 1 for row in rows]
+    read = [part(row.read, row.limit.read) - 1 for row in rows]
+    print(f"  bytes copied above the bound: {spread(copied)}")
+    print(f"  bytes read above the bound: {spread(read)}")
+    gaps = [row.gap for row in rows]
+    good = all(statistics.fmean(each) <= 0.25 for each in (gaps, copied, read))
     for name in REFERENCES:
         ratios = [part(row.waiting, row.others[name]) for row in rows]
         worse = sum(ratio > 1 + LEAST for ratio in ratios)

@@ -65,10 +65,14 @@ def bound(course: Course, budget: Budget, link: Link, starts: Iterable[int] | No
     begins = {0, *(_starts(course) if starts is None else starts)}
     views = [_view(course, budget, least) for least in _thresholds(course)]
     best = [0.0] * (course.size + 1)
+    least = {"copied": 0, "read": 0}
     for a in range(course.size):
         best[a] = max(best[a], best[a - 1] if a else 0.0)
         for view in views:
-            for move, speed in ((view.copies, link.copy), (view.reads, link.disk)):
+            for kind, move, speed in (
+                ("copied", view.copies, link.copy),
+                ("read", view.reads, link.disk),
+            ):
                 if a not in begins:
                     if not move.fits:
                         _raise(best, a, _near(course, move, a), move.open, speed)
@@ -77,7 +81,9 @@ def bound(course: Course, budget: Budget, link: Link, starts: Iterable[int] | No
                     continue
                 moved = must_move(course, move.sizes, move.room, a, move.first)
                 _raise(best, a, moved, move.open, speed)
-    return Bound(max(best), *least_moved(course, budget))
+                if not a:
+                    least[kind] = max(least[kind], moved[-1])
+    return Bound(max(best), **least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,9 @@ def _view(course: Course, budget: Budget, least: int) -> _View:
     whole = sum(sizes)
     copies = _Moves(sizes, room, course.on_device, hours, whole <= min(room))
     lesser = tuple(min(n, h) for n, h in zip(sizes, course.host, strict=True))
-    host = _whole(budget.host - course.values, _sums(course.host[p] for p in used))
+    if any(course.host[p] != sizes[p] for p in used):
+        sums = _sums(course.host[p] for p in used)
+    host = _whole(budget.host - course.values, sums)
     either = tuple(r + host for r in room)
     there = tuple({*course.on_device, *course.on_host})
     reads = _Moves(lesser, either, there, course.seconds, sum(lesser) <= min(either))

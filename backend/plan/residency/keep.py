@@ -65,7 +65,7 @@ def choose(
         cover[i + 1] += sizes[p]
         cover[j] -= sizes[p]
     free -= np.cumsum(cover)[:end]
-    place = _places(following[0])
+    place = places(following[0])
     for gap in sorted(dropped, key=lambda gap: (gap[2] - gap[1], place[gap[0]], gap)):
         p, i, j = gap
         span = free[i + 1 : j]
@@ -86,7 +86,7 @@ def choose(
     return Kept(tuple(map(frozenset, stays)), tuple(loads), room - free)
 
 
-def _places(first: Sequence[int]) -> list[float]:
+def places(first: Sequence[int]) -> list[float]:
     """In which order pieces are offered room: spread evenly over the order of their first touches.
     Of k numbers, those n whose n times the golden ratio has a fractional part below m / k are about
     m, and evenly spaced whatever m is."""

@@ -37,9 +37,14 @@ class Choice:
     read: int
 
 
+def device_room(course: Course, nbytes: int) -> Ints:
+    """The room of each touch, where all of the device may take ``nbytes``."""
+    return np.maximum(nbytes - np.array(course.activation, dtype=np.int64), course.needed)
+
+
 def device_choice(course: Course, nbytes: int, rule: Rule = "belady") -> Kept:
     """What stays on a device if all of it may take ``nbytes``, beside what a touch needs anyway."""
-    room = np.maximum(nbytes - np.array(course.activation, dtype=np.int64), course.needed)
+    room = device_room(course, nbytes)
     return choose(course.sets, course.following, course.on_device, course.nbytes, room, rule)
 
 
@@ -64,6 +69,15 @@ def both(course: Course, device_bytes: int, host_bytes: int, device: Kept | None
     """The choice for these bytes; ``device`` if that half is known."""
     device = device or device_choice(course, device_bytes)
     host = host_choice(course, device, host_bytes)
+    return _choice(course, device_bytes, host_bytes, device, host)
+
+
+def with_bytes(course: Course, choice: Choice, device: Kept, host: Kept) -> Choice:
+    """A choice for the same bytes in which other pieces stay."""
+    return _choice(course, choice.device_bytes, choice.host_bytes, device, host)
+
+
+def _choice(course: Course, device_bytes: int, host_bytes: int, device: Kept, host: Kept) -> Choice:
     copied = sum(course.nbytes[p] for p, _, _ in device.loads)
     read = sum(course.host[p] for p, _, _ in host.loads)
     return Choice(device_bytes, host_bytes, device, host, copied, read)
@@ -75,16 +89,18 @@ class _Ahead:
     def __init__(self, loads: Sequence[Gap], sizes: Sequence[int], free: Ints) -> None:
         self.loads, self.sizes = loads, sizes
         self.free: list[int] = free.tolist()
-        self.given = 0
+        self.given = self.until = 0
 
     def fitting(self, i: int) -> list[int]:
         """The pieces to be loaded now that touch ``i`` has been given."""
         found: list[int] = []
         free = self.free
-        while self.given < len(self.loads):
+        while i >= self.until and self.given < len(self.loads):
             p, before, j = self.loads[self.given]
             size = self.sizes[p]
-            if before > i or any(room < size for room in free[i + 1 : j]):
+            # Room is only ever taken, so nothing can be given before the last touch without it.
+            self.until = next((k for k in range(j - 1, i, -1) if free[k] < size), before)
+            if self.until > i:
                 break
             for k in range(i + 1, j):
                 free[k] -= size

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from backend.plan.residency.bound import bound, least_moved
+from backend.plan.residency.bound import Bound, bound, least_moved, must_move
 from backend.plan.residency.keep import Rule
-from backend.plan.residency.lookahead import Choice, both, device_choice, write
+from backend.plan.residency.lookahead import Choice, both, device_choice, device_room, write
 from backend.plan.residency.machine import Machine
 from backend.plan.residency.model import Budget, Course, Link, Trace, lay_out
 from backend.plan.residency.reference import least_recent
 from backend.plan.residency.report import Plan, find_misfit, told, unfit
+from backend.plan.residency.sparing import ROUNDING, spare
 
 MOST_RECENT = 64
 """So many sizes of memory at which least recently used is tried."""
@@ -46,32 +47,42 @@ def plan(trace: Trace, budget: Budget, link: Link, tries: int = MOST_RECENT) -> 
     if misfit is not None:
         return unfit(course, misfit)
     limit = bound(course, budget, link)
-    found = search(course, budget, link, limit.waiting, tries)
-    machine = Machine(course, found.machine.budget, link, record=True)
-    found.drive(machine)
+    found = search(course, budget, link, limit, tries)
+    machine = found.machine
+    if machine.events is None:
+        machine = Machine(course, machine.budget, link, record=True)
+        found.drive(machine)
     return told(trace, machine, found.policy, limit)
 
 
 def search(
-    course: Course, budget: Budget, link: Link, goal: float, tries: int = MOST_RECENT
+    course: Course, budget: Budget, link: Link, limit: Bound, tries: int = MOST_RECENT
 ) -> Found:
-    """The way with the least waiting; it stops looking at ``goal``, which no way can beat.
+    """The way with the least waiting, and of what comes of it that which moves the fewest bytes; it
+    stops looking at the bound, which no way can beat.
 
     The sizes tried do not depend on the budget, and a choice for one size waits no longer under a
     larger budget. With a larger budget there are only more of them, so it never waits longer.
     """
     best: Found | None = None
     waited = [math.inf]
+    goal = limit.waiting * (1 + ROUNDING)
     for choice in _choices(course, budget, link, waited):
         machine = Machine(course, budget, link)
         write(machine, choice, waited[0])
         found = Found("ahead", partial(write, choice=choice), machine)
         if best is None or found.machine.waiting < best.machine.waiting:
-            best, waited[0] = found, found.machine.waiting
-            if waited[0] <= goal * (1 + 1e-9):
+            best, waited[0], chosen = found, found.machine.waiting, choice
+            if waited[0] <= goal:
                 break
     assert best is not None
-    return _recent(course, budget, link, best, tries)
+    found = _recent(course, budget, link, best, tries, limit)
+    moved = found.machine.copied > limit.copied or found.machine.read_bytes > limit.read
+    if found is not best or not moved:
+        return found
+    least = 0.0 if waited[0] <= goal else waited[0] * (1 - ROUNDING)
+    run = spare(chosen, found.machine, least)
+    return Found("ahead", partial(write, choice=run.choice), run.machine)
 
 
 def _least(course: Course, link: Link, copied: int, read: int) -> float:
@@ -92,6 +103,12 @@ def _choices(course: Course, budget: Budget, link: Link, best: list[float]) -> I
                 continue
             seen.add(device.stays)
             copied = sum(course.nbytes[p] for p, _, _ in device.loads)
+            if _least(course, link, copied, 0) >= best[0]:
+                room = device_room(course, nbytes).tolist()
+                copied = must_move(course, course.nbytes, room, 0, course.on_device)[-1]
+                if _least(course, link, copied, 0) >= best[0]:
+                    return  # nor can any choice for this size or a smaller one
+                continue
             for host in hosts:
                 if _least(course, link, copied, 0) >= best[0]:
                     break
@@ -132,7 +149,9 @@ def _whole_host(course: Course) -> int:
     return course.values + sum(course.host[p] for p in used)
 
 
-def _recent(course: Course, budget: Budget, link: Link, best: Found, tries: int) -> Found:
+def _recent(
+    course: Course, budget: Budget, link: Link, best: Found, tries: int, limit: Bound
+) -> Found:
     """The best, or least recently used with this much memory or less, should that wait less.
 
     With other sizes that policy does the same as long as its peaks fit, so all that differ are
@@ -140,9 +159,10 @@ def _recent(course: Course, budget: Budget, link: Link, best: Found, tries: int)
     where that is no less than the best, so it is with less memory too.
     """
     todo, seen = [budget], {budget}
+    least = {budget: (limit.copied, limit.read)}
     while todo and len(seen) < max(tries, 2):
         given = todo.pop()
-        copied, read = least_moved(course, given)
+        copied, read = least.get(given) or least_moved(course, given)
         if max(copied / link.copy, read / link.disk) >= best.machine.waiting:
             continue
         machine = Machine(course, given, link)

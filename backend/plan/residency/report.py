@@ -148,32 +148,34 @@ def _actions(trace: Trace, machine: Machine) -> list[Action]:
     course, events = machine.course, machine.events or []
     spans = _stays(course, events)
     found: list[Action] = []
+    last = 0
     for n, event in enumerate(events):
         if event.kind == "use":
-            _use(found, trace, course, event)
+            last = _use(found, trace, course, event, last)
             continue
         name = course.names[event.number]
         nbytes = (course.host if event.kind in ("read", "drop") else course.nbytes)[event.number]
         kind: Kind = event.kind
         if n in spans:
-            uses, first, last = spans[n]
+            uses, first, end = spans[n]
             kind = "stream" if uses == 1 else "load"
         found.append(Action(kind, name, event.start, event.end, nbytes, event.touch))
         if n in spans and spans[n][0] > 1:
-            found.append(Action("keep", name, first, last, nbytes, event.touch))
+            found.append(Action("keep", name, first, end, nbytes, event.touch))
     return found
 
 
-def _use(found: list[Action], trace: Trace, course: Course, event: Event) -> None:
-    """Add a block's compute, to that of its step if nothing but memory work lay between."""
+def _use(found: list[Action], trace: Trace, course: Course, event: Event, last: int) -> int:
+    """Add a block's compute, to that of its step if nothing but memory work lay between. ``last``
+    is where the compute before it stands; where this one stands is given back."""
     u = course.uses[event.number]
     name = trace.uses[u].id
     if event.number > 1 and course.uses[event.number - 1] == u:
-        k = next(k for k in range(len(found) - 1, -1, -1) if found[k].kind == "use")
-        before = found[k]
-        found[k] = Action("use", name, before.start, event.end, 0, before.after)
-    else:
-        found.append(Action("use", name, event.start, event.end, 0, event.touch))
+        before = found[last]
+        found[last] = Action("use", name, before.start, event.end, 0, before.after)
+        return last
+    found.append(Action("use", name, event.start, event.end, 0, event.touch))
+    return len(found) - 1
 
 
 def _stays(course: Course, events: Sequence[Event]) -> dict[int, tuple[int, float, float]]:

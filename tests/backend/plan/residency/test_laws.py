@@ -46,7 +46,7 @@ def problems(draw, pieces=6, steps=5, turns=3, extra=12, two_links=True):
 
 
 def found_for(course: Course, budget: Budget, link: Link) -> Found:
-    return search(course, budget, link, bound(course, budget, link).waiting)
+    return search(course, budget, link, bound(course, budget, link))
 
 
 def run(policy, course, budget, link):
