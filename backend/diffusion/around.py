@@ -14,7 +14,8 @@ class Moment:
     """One call of the denoiser, as those around it see it.
 
     The batch of ``shape`` holds ``count`` samples for each of ``terms``, in order; ``step`` of
-    ``steps`` is the place in the whole schedule and ``image`` the image tokens of one sample.
+    ``steps`` is the place in the whole schedule and ``image`` the image tokens of one sample. Where
+    samples go through the model one after the other, ``first`` is the number of this one.
     """
 
     sigma: float
@@ -24,6 +25,7 @@ class Moment:
     terms: tuple[Term, ...]
     count: int
     image: int
+    first: int = 0
 
     @property
     def done(self) -> float:

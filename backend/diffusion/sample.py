@@ -43,12 +43,14 @@ class Hooks:
 
     ``check`` is called before every model call and may raise; ``step(done, total, x0)`` after
     every step, with the clean latent as the model sees it now. ``frugal``: where guidance asks
-    with several texts, each goes through the model by itself, which takes less memory.
+    with several texts, each goes through the model by itself, which takes less memory; ``apart``:
+    so does each sample of the batch, which nothing may look across then.
     """
 
     check: Callable[[], None] = lambda: None
     step: Callable[[int, int, Tensor], None] = lambda done, total, x0: None
     frugal: bool = False
+    apart: bool = False
 
 
 def sample(
@@ -209,9 +211,10 @@ class GuidedModel:
         self._guider = guider
         self._count = count
         self._check, self._frugal = hooks.check, hooks.frugal
+        self._apart = hooks.apart and count > 1
         self._around = tuple(around)
         self._kind = choose(guidance_kinds(), guider.kind, "guidance")
-        self._prepared: dict[tuple[int, ...], tuple[Sequence[Conditioning], Any]] = {}
+        self._prepared: dict[tuple[int | None, ...], tuple[Sequence[Conditioning], Any]] = {}
 
     def at(self, index: int, steps: int) -> Callable[[Tensor, float], Estimate]:
         """The estimator of one step."""
@@ -234,27 +237,53 @@ class GuidedModel:
     def _predict(
         self, x: Tensor, sigma: float, terms: Sequence[Term], place: tuple[int, int]
     ) -> list[Tensor]:
-        """One call of the denoiser on the latent repeated for every term, at (step, steps); one
-        call for each term where their texts cannot share a batch, or to take less memory."""
+        """The prediction for every term, at (step, steps): of the whole batch, or of one sample
+        after the other."""
+        import torch
+
+        if not self._apart:
+            return self._call(x, sigma, terms, place)
+        found = [self._call(x[i : i + 1], sigma, terms, place, i) for i in range(self._count)]
+        return [torch.cat(each) for each in zip(*found, strict=True)]
+
+    def _call(
+        self,
+        x: Tensor,
+        sigma: float,
+        terms: Sequence[Term],
+        place: tuple[int, int],
+        only: int | None = None,
+    ) -> list[Tensor]:
+        """One call of the denoiser on the latent repeated for every term; one call for each term
+        where their texts cannot share a batch, or to take less memory. ``only`` is the number of
+        the sample that ``x`` is, where it is one alone."""
         self._check()
-        prepared = self._ready([term.conditioning.at(place[0] / place[1]) for term in terms])
+        given = [term.conditioning.at(place[0] / place[1]) for term in terms]
+        prepared = self._ready(given, only)
         if prepared is None or (self._frugal and len(terms) > 1):
-            return [self._predict(x, sigma, [term], place)[0] for term in terms]
+            return [self._call(x, sigma, [term], place, only)[0] for term in terms]
         batch = x if len(terms) == 1 else x.repeat(len(terms), *[1] * (x.ndim - 1))
         with ExitStack() as stack:
             if self._around:
-                image = self._denoiser.tokens(batch.shape)
-                told = Moment(sigma, *place, tuple(batch.shape), tuple(terms), self._count, image)
+                image, shape = self._denoiser.tokens(batch.shape), tuple(batch.shape)
+                told = Moment(sigma, *place, shape, tuple(terms), x.shape[0], image, only or 0)
                 for each in self._around:
                     stack.enter_context(each(told))
             return list(self._denoiser(batch, sigma, prepared).chunk(len(terms)))
 
-    def _ready(self, conditionings: Sequence[Conditioning]) -> Any | None:
-        """What ``prepare`` made of them, or ``None`` where they cannot share a batch."""
-        key = tuple(id(conditioning) for conditioning in conditionings)
+    def _ready(self, conditionings: Sequence[Conditioning], only: int | None) -> Any | None:
+        """What ``prepare`` made of them, for the whole batch or one sample, or ``None`` where they
+        cannot share a batch."""
+        if all(conditioning.count == 1 for conditioning in conditionings):
+            only = None if only is None else 0  # all samples share what is prepared
+        key = (only, *(id(conditioning) for conditioning in conditionings))
         if key not in self._prepared:
+            count = self._count if only is None else 1
+            taken = conditionings
+            if only is not None:
+                taken = [c.row(only) if c.count == self._count else c for c in conditionings]
             try:
-                made = self._denoiser.prepare(conditionings, self._count)
+                made = self._denoiser.prepare(taken, count)
             except UnequalTexts:
                 if len(conditionings) == 1:
                     raise

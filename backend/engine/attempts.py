@@ -12,7 +12,8 @@ from backend.engine.events import Event, Note
 from backend.engine.kit import Kit
 from backend.engine.relief import FIRST, LADDER, Rung, aside, beyond, with_resident
 from backend.engine.task import Outcome, Task, perform
-from backend.engine.words import Failure
+from backend.engine.words import Failure, failure
+from backend.sdk import Cancelled
 
 
 class Attempts:
@@ -33,9 +34,19 @@ class Attempts:
 
     def make(self, task: Task, context: StepContext) -> tuple[Outcome, float]:
         """Make a call, in the thread that this is called from; what came of it, and the seconds."""
+        begin, unit = time.perf_counter(), task.unit
+        try:
+            outcome = self._climb(task, context)
+        except Cancelled:
+            outcome = None
+        except BaseException as error:  # else the run would wait for this call for ever
+            outcome = failure(unit.step.id, unit.spec.title, error)
+        return outcome, time.perf_counter() - begin
+
+    def _climb(self, task: Task, context: StepContext) -> Outcome:
+        """Try a call, and while memory runs out, try it by the next rung of the ladder."""
         # A node may end the process: what was costly before it is on disk by then.
         self._kit.settle(lambda: self._cancel.is_set)
-        begin = time.perf_counter()
         outcome = self._try(task, context, FIRST)
         for rung in LADDER:
             short = isinstance(outcome, Failure) and outcome.memory
@@ -51,7 +62,7 @@ class Attempts:
             self.frugal.add(task.unit.step.id)
         if isinstance(outcome, Failure) and outcome.memory:
             outcome = with_resident(outcome, self._kit.resident())
-        return outcome, time.perf_counter() - begin
+        return outcome
 
     def _try(self, task: Task, context: StepContext, rung: Rung) -> Outcome:
         kit, step = self._kit, task.unit.step.id

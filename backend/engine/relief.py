@@ -33,8 +33,8 @@ LADDER = (
         aside=2,
     ),
     Rung(
-        "Memory ran out again. It is tried in small tiles, and with one text at a time. That "
-        "rounds otherwise, so this result is not kept for later runs.",
+        "Memory ran out again. It is tried in small tiles, with one picture and one text at a "
+        "time. That rounds otherwise, so this result is not kept for later runs.",
         aside=2,
         frugal=True,
     ),

@@ -18,7 +18,7 @@ from backend.models.experts import assemble
 from backend.models.family import describe, family_of
 from backend.models.patch import surround
 from backend.models.preview import SHARE, Shown, viewer
-from backend.models.run import checked
+from backend.models.run import apart, checked
 from backend.models.tiling.tiles import Coding, tiles_for
 from backend.sdk import Context
 from backend.values import VAE, Guider, Latent, Noise, Schedule
@@ -106,21 +106,23 @@ def _partner(ctx: Context, own: Side, other: Side, noise: Noise) -> Partner:
     model = checked(own.guider, own.latent)
     shape = own.latent.samples.shape
     denoiser = assemble(model, ctx.load, ctx.device, lambda stage: ())[0]
+    one_by_one = apart(ctx, own.guider, own.latent)
     return Partner(
         denoiser.process,
-        partial(_ask, ctx, own),
+        partial(_ask, ctx, own, Hooks(ctx.check, frugal=ctx.frugal, apart=one_by_one)),
         partial(_across, ctx, own, other),
         draw(noise, shape).to(ctx.device),
         denoiser.tokens(shape),
     )
 
 
-def _ask(ctx: Context, side: Side, x: Tensor, sigma: float, step: int, steps: int) -> Estimate:
+def _ask(
+    ctx: Context, side: Side, hooks: Hooks, x: Tensor, sigma: float, step: int, steps: int
+) -> Estimate:
     import torch
 
     model, terms = checked(side.guider, side.latent), side.guider.terms
     denoiser, around = assemble(model, ctx.load, ctx.device, lambda stage: surround(stage, terms))
-    hooks = Hooks(ctx.check, frugal=ctx.frugal)
     guided = GuidedModel(denoiser, side.guider, side.latent.count, hooks, around)
     with torch.no_grad():
         return guided.at(step, steps)(x, sigma)

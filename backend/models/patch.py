@@ -48,13 +48,15 @@ class PatchKind:
 
     ``make(stage, patch, rows)`` gives what surrounds a call; it raises ``DiffusionError`` or
     ``CatalogError`` where the patch does not fit the model. Patches are laid on by ``rank``, lower
-    first, and among equals in the order of the stack; they are taken off in reverse.
+    first, and among equals in the order of the stack; they are taken off in reverse. ``across``:
+    it looks from one sample of a batch to another, so they have to go through the model together.
     """
 
     kind: str
     title: str
     make: Callable[[Stage, Patch, Rows], Around]
     rank: int = 50
+    across: bool = False
 
 
 def patch_kinds() -> Mapping[str, PatchKind]:
@@ -79,6 +81,13 @@ def surround(stage: Stage, terms: Iterable[Term]) -> tuple[Around, ...]:
             kind = choose(kinds, patch.kind, "patch")
             ready.append((kind.rank, _for(owner, kind, stage, patch)))
     return tuple(around for _, around in sorted(ready, key=lambda entry: entry[0]))
+
+
+def across_batch(models: Iterable[Model], terms: Iterable[Term]) -> list[str]:
+    """The titles of the patches of models and terms that look across the batch."""
+    stacks = [model.patches for model in models] + [term.patches for term in terms]
+    laid = {patch.kind for stack in stacks for patch in stack if patch.strength != 0}
+    return [kind.title for name, kind in patch_kinds().items() if name in laid and kind.across]
 
 
 def _for(owner: Term | None, kind: PatchKind, stage: Stage, patch: Patch) -> Around:

@@ -10,9 +10,9 @@ from backend.diffusion.edit import EditMaker
 from backend.diffusion.errors import DiffusionError
 from backend.diffusion.sample import Hooks, invert, sample
 from backend.models.card import ModelFacts
-from backend.models.experts import assemble
+from backend.models.experts import assemble, experts_of
 from backend.models.family import describe
-from backend.models.patch import Stage, surround
+from backend.models.patch import Stage, across_batch, surround
 from backend.models.pipelines.reference import refuse_whole
 from backend.models.preview import SHARE, Shown, viewer
 from backend.models.seams.maps import Recorder
@@ -55,7 +55,7 @@ def denoise(
         noise,
         latent,
         device=ctx.device,
-        hooks=_hooks(ctx, model, latent),
+        hooks=_hooks(ctx, guider, model, latent),
         edits=edits,
         around=around,
     )
@@ -78,7 +78,7 @@ def find_noise(ctx: Context, guider: Guider, schedule: Schedule, latent: Latent)
         schedule,
         latent,
         device=ctx.device,
-        hooks=_hooks(ctx, model, latent),
+        hooks=_hooks(ctx, guider, model, latent),
         around=around,
     )
 
@@ -120,7 +120,25 @@ def _check_shape(facts: ModelFacts, latent: Latent) -> None:
         )
 
 
-def _hooks(ctx: Context, model: Model, latent: Latent) -> Hooks:
+def apart(ctx: Context, guider: Guider, latent: Latent) -> bool:
+    """Whether the pictures of a batch go through the model one after the other: where memory ran
+    out before, unless a patch looks from one picture to another, which is said.
+
+    Raises:
+        CatalogError: files of the model are gone or broken.
+    """
+    if not ctx.frugal or latent.count < 2 or guider.model is None:
+        return False
+    found = across_batch((each.model for each in experts_of(guider.model)), guider.terms)
+    if found:
+        ctx.note(
+            f"The {latent.count} pictures of this batch are not taken one by one to save memory: "
+            f"{found[0]} looks from one to another. A smaller batch takes less."
+        )
+    return not found
+
+
+def _hooks(ctx: Context, guider: Guider, model: Model, latent: Latent) -> Hooks:
     view = viewer(model, latent.space, ctx.load)
     show = Shown(view, ctx.preview, share=1.0 if model.preview else SHARE)
 
@@ -128,4 +146,4 @@ def _hooks(ctx: Context, model: Model, latent: Latent) -> Hooks:
         ctx.progress(done, total)
         show(x0, last=done == total)
 
-    return Hooks(check=ctx.check, step=step, frugal=ctx.frugal)
+    return Hooks(ctx.check, step, ctx.frugal, apart(ctx, guider, latent))

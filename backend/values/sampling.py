@@ -43,6 +43,14 @@ class Conditioning(Value):
     def count(self) -> int:
         return int(next(iter(self.tensors.values())).shape[0]) if self.tensors else 0
 
+    def row(self, index: int) -> Conditioning:
+        """What it tells sample ``index`` of a batch: one entry serves all."""
+        if self.count == 1:
+            return self
+        taken = {name: array[index : index + 1] for name, array in self.tensors.items()}
+        later = tuple(replace(p, conditioning=p.conditioning.row(index)) for p in self.later)
+        return replace(self, tensors=taken, later=later)
+
     def at(self, done: float) -> Conditioning:
         """The one that holds when the fraction ``done`` of a run's steps is taken."""
         held = self

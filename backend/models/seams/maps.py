@@ -27,7 +27,8 @@ class Recorder:
 
     role: str = "positive"
     span: tuple[float, float] = (0.0, 1.0)
-    seen: dict[int, tuple[Tensor, int]] = field(default_factory=dict)
+    seen: dict[tuple[int, int], tuple[Tensor, int]] = field(default_factory=dict)
+    """By the number of the first sample and the tokens of a grid."""
 
     def around(self, stage: Stage) -> Around:
         """What records a run of this model; it changes nothing in it.
@@ -65,8 +66,9 @@ class Recorder:
         if call.mask is not None:
             scores = _masked(scores, call, rows)
         found = scores.softmax(-1)[..., call.spans.text_keys].mean(1)
-        total, number = self.seen.get(found.shape[1], (found[..., :0], 0))
-        self.seen[found.shape[1]] = (_sum(total, found), number + 1)
+        place = call.moment.first, found.shape[1]
+        total, number = self.seen.get(place, (found[..., :0], 0))
+        self.seen[place] = (_sum(total, found), number + 1)
 
     def maps(self, height: int, width: int) -> Float32:
         """``[samples, text tokens, height, width]`` for a picture of so many tokens, the mean over
@@ -75,11 +77,20 @@ class Recorder:
         Raises:
             ValueError: nothing was recorded.
         """
+        firsts = sorted({first for first, _ in self.seen}) or [0]
+        found = [self._maps_from(first, height, width) for first in firsts]
+        most = max(each.shape[1] for each in found)
+        return np.concatenate(
+            [np.pad(m, [(0, 0), (0, most - m.shape[1]), (0, 0), (0, 0)]) for m in found]
+        )
+
+    def _maps_from(self, first: int, height: int, width: int) -> Float32:
+        """The maps of the samples of one call, of which ``first`` is the first."""
         total, number = np.zeros((), np.float32), 0
-        for tokens, (found, count) in self.seen.items():
+        for (begin, tokens), (found, count) in self.seen.items():
             side = next((s for s in SIDES if tokens == -(-height // s) * -(-width // s)), 0)
-            if not side:
-                continue  # several frames, or a grid that this picture does not have
+            if begin != first or not side:
+                continue  # other samples; several frames, or a grid that this picture has not
             rows, columns = -(-height // side), -(-width // side)
             grid = found.transpose(1, 2).reshape(*found.shape[::2], rows, columns).cpu().numpy()
             spread = grid.repeat(side, -1).repeat(side, -2)

@@ -6,6 +6,8 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 import torch
 
 from backend.diffusion import registry
+from backend.diffusion.around import Moment
 from backend.diffusion.edit import Edit, Start
 from backend.diffusion.errors import DiffusionError, UnequalTexts
 from backend.diffusion.mix import semantic_mix
@@ -322,6 +325,37 @@ def test_a_frugal_run_asks_with_one_text_at_a_time() -> None:
                        atol=1e-6)  # fmt: skip
     assert [size for size, _ in plain.calls] == [4] * 3
     assert [size for size, _ in frugal.calls] == [2] * 6
+
+
+def test_samples_apart_are_those_of_the_batch() -> None:
+    """Each is asked for alone, with its own text where there is one for each."""
+    plan, seen = Schedule("native", steps=3), list[Moment]()
+
+    def around(moment: Moment) -> AbstractContextManager[None]:
+        seen.append(moment)
+        return nullcontext()
+
+    own, both = condition(1.0, -1.0), condition(0.5)
+    who = Guider("cfg", {"cfg": 3.0}, None, (Term("positive", own), Term("negative", both)))
+    for hooks, sizes in ((Hooks(apart=True), [2] * 6), (Hooks(frugal=True, apart=True), [1] * 12)):
+        seen.clear()
+        whole, apart = GaussianDenoiser(), GaussianDenoiser()
+        told: list[tuple[int, int, int]] = []
+
+        def step(
+            done: int, total: int, x0: torch.Tensor, told: list[tuple[int, int, int]] = told
+        ) -> None:
+            told.append((done, total, len(x0)))
+
+        made = sample(apart, who, Solver("heun"), plan, NOISE, latent(),
+                      hooks=replace(hooks, step=step), around=(around,))  # fmt: skip
+        wanted = sample(whole, who, Solver("heun"), plan, NOISE, latent())
+        assert np.allclose(made.samples, wanted.samples, atol=1e-6)
+        assert [size for size, _ in apart.calls][: len(sizes)] == sizes
+        assert [(m.count, m.first) for m in seen[: len(sizes) // 3]] == [
+            (1, i) for i in (0, 1) for _ in range(len(sizes) // 6)
+        ]
+        assert told == [(n, 3, 2) for n in (1, 2, 3)]  # all pictures of a step are told of at once
 
 
 @pytest.mark.parametrize("solver", ["euler", "heun"])

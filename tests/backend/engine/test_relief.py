@@ -15,12 +15,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from backend.engine.cache import MemoryCache
 from backend.engine.engine import Engine
-from backend.engine.events import Note
+from backend.engine.events import Note, Progress
 from backend.engine.numerics import Numerics
 from backend.engine.registry import scan_nodes
 from backend.engine.relief import LADDER
 from backend.media.grants import Grants
 from backend.media.outputs import OutputFolder
+from backend.models.store import Store
 from backend.sdk import Context, node
 from tests.backend.engine.conftest import Bench, flow
 from tests.benchmarks.cancel_sites import primer, sample
@@ -173,6 +174,61 @@ def test_a_picture_too_large_for_the_device_is_decoded_in_tiles(
     assert 0 < error < 1e-4  # tiles round otherwise, and look the same
 
 
+def largest(small: Small, run: Callable[[], Any]) -> int:
+    """The bytes of the largest tensor of a run."""
+    sizes: list[int] = []
+
+    class Seen(int):
+        def __lt__(self, size: int) -> bool:  # asked as ``size > most``
+            sizes.append(size)
+            return False
+
+    small.most = Seen(0)
+    assert run().status == "done"
+    small.most = 2**62
+    return max(sizes)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_pictures_that_do_not_fit_together_are_made_one_by_one(
+    tmp_path: Path, small: Small, shared: bool
+) -> None:
+    """Unless a patch looks from one to another: then that is said, and they are not made."""
+    engine = Engine(
+        scan_nodes(), grants=Grants(tmp_path), output=OutputFolder(tmp_path), use_cache=False
+    )
+
+    def nodes(count: int) -> dict[str, Any]:
+        made = primer(128, sample=sample(2, 1))
+        made["empty"]["params"]["count"] = count
+        if shared:
+            made["share"] = {"type": "share_attention", "inputs": {"model": "model.model"}}
+            made["sample"]["inputs"]["model"] = "share.model"
+        return made
+
+    one, whole = (largest(small, lambda n=n: engine.run(flow(nodes(n)))) for n in (1, 4))
+    assert whole > 2 * one
+    wanted = engine.run(flow(nodes(4))).values["sample"]["latent"].samples
+    small.most = (one + whole) // 2
+    said: list[Any] = []
+    apart = engine.run(flow(nodes(4)), on_event=said.append)
+    small.most = 2**62
+    engine.close()
+    notes = [e.text for e in said if isinstance(e, Note) and e.step == "sample"]
+    if shared:
+        assert apart.status == "failed"
+        assert "ran out of memory" in apart.failures["sample"].sentence
+        assert notes[:-1] == TOLD
+        assert "Shared attention looks from one to another" in notes[-1]
+        return
+    assert apart.status == "done", apart.failures
+    assert notes == TOLD
+    done = [(e.done, e.total) for e in said if isinstance(e, Progress) and e.step == "sample"]
+    assert done[-2:] == [(1, 2), (2, 2)]  # steps of all pictures
+    samples = apart.values["sample"]["latent"].samples
+    assert np.abs(samples - wanted).max() < 1e-4
+
+
 def test_a_failure_says_what_was_loaded(tmp_path: Path, small: Small) -> None:
     engine = Engine(
         scan_nodes(), grants=Grants(tmp_path), output=OutputFolder(tmp_path), use_cache=False
@@ -191,3 +247,24 @@ def test_a_failure_says_what_was_loaded(tmp_path: Path, small: Small) -> None:
     assert again.status == "done"
     samples = [run.values["sample"]["latent"].samples for run in (first, again)]
     assert np.array_equal(*samples)
+
+
+def test_a_fault_while_memory_is_freed_ends_the_step_and_not_the_engine(
+    tmp_path: Path, small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(
+        scan_nodes(), grants=Grants(tmp_path), output=OutputFolder(tmp_path), use_cache=False
+    )
+
+    def broken(self: Store) -> None:
+        raise RuntimeError("nothing can be let go of")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "clear", broken)
+        small.most = 20_000
+        failed = engine.run(flow(primer(64, sample=sample(1, 1))))
+        small.most = 2**62
+    again = engine.run(flow(primer(64, sample=sample(1, 1))))
+    engine.close()
+    assert failed.status == "failed"
+    assert again.status == "done"
