@@ -57,7 +57,7 @@ def profile_model(
 
     `latent` says the size only, and with `negative` both texts go through the model, as in sampling
     with `cfg`. `steps` are taken evenly from the model's own schedule. Every step is called
-    `2 * repeats + 2` times; the quickest calls count, so that other programs disturb little.
+    `3 * repeats + 2` times; the quickest calls count, so that other programs disturb little.
 
     Example: load_model -> encode_text, empty_latent (512x512) -> profile_model -> save the plot.
     """
@@ -98,5 +98,5 @@ def _(
 ) -> Peak:
     own = model or facts_of("Model")
     branches = 1 if negative is None or p.cfg == 1 else branches_of(own.own_guider, 2)
-    calls = None if None in (p.steps, p.repeats) else p.steps * (2 * p.repeats + 2)
+    calls = None if None in (p.steps, p.repeats) else p.steps * (3 * p.repeats + 2)
     return sampling("model", model, latent, branches, calls)

@@ -134,6 +134,6 @@ def test_facts_and_needs_are_known_before_a_run() -> None:
     assert (facts["plot"].width, facts["table"].type) == (1200, "Text")
     needs = profile_model.hooks["peak"](p, model, None, latent, facts_of("Conditioning"))
     assert needs.activation == 100 * 8 * 2
-    assert needs.uses == (("model", 16),)
+    assert needs.uses == (("model", 22),)
     with pytest.raises(UserError, match="space b"):
         profile_model.hooks["facts"](p, model, None, latent.but(space="b"))

@@ -2,18 +2,18 @@
 
 The call is made several times. Plain calls tell the time that it takes. In timed ones a dispatch
 mode takes the time at which each operator is called and at which it is back, on CUDA by events in
-the stream; what the mode itself costs lies between operators and is not counted. One more call, of
+the stream. On the CPU the mode costs as much as a small operator, so there the times are brought to
+those of marked calls, which cost hardly more than plain ones (``stretches``). One more call, of
 which no time is taken, tells kinds, operations, bytes and memory. All make the same operators in
-the same order. Of plain and of timed calls the quickest are taken, which other programs disturbed
-least.
+the same order. Of each sort of call the quickest are taken, which other programs disturbed least.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from time import perf_counter_ns
 from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -21,6 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from backend.diffusion.errors import DiffusionError
 from backend.models.card import Card
 from backend.models.profiling.kinds import held_bytes, kind_of, operations, tensors, tokens
+from backend.models.profiling.stretches import Clocked, borders_of, marked, shared_out
 from backend.models.seams.sites import layers_of
 
 MARK = "weft operator "
@@ -73,6 +74,11 @@ class Places:
         """The stream of the attention site and whether within a norm."""
         return self._inside[-1] if self._inside else (None, False)
 
+    @property
+    def net(self) -> Any:
+        """The network that runs; ``None`` before any."""
+        return self._net
+
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Follow the network's calls."""
@@ -115,7 +121,8 @@ def trace(
     repeats: int = 5,
     check: Callable[[], None] = lambda: None,
 ) -> Trace:
-    """Look at the operators of a call, which is made ``2 * repeats + 2`` times.
+    """Look at the operators of a call, which is made ``3 * repeats + 2`` times, on CUDA
+    ``2 * repeats + 2`` times.
 
     ``check`` is asked before each and may raise.
 
@@ -123,20 +130,27 @@ def trace(
         DiffusionError: the call does something else each time.
     """
     call()  # what is made once only, such as a prepared text
-    plain, timed = [], []
+    timing = OnCuda(device) if device.startswith("cuda") else OnCpu(places)
+    plain = []
     for _ in range(repeats):
+        check()
+        timing.look(call)
+    for _ in range(repeats):  # these beside one another: after a mode a call is slower
         check()
         plain.append(_clocked(call, device))
         check()
-        timed.append(_timed(call, device))
+        timing.mark(call)
     check()
     counted, memory = _counted(call, places, device)
-    seconds = min(timed, key=sum)
-    if len(seconds) != len(counted):
+    try:
+        seconds = timing.seconds()
+        if len(seconds) != len(counted):
+            raise ValueError("the calls differ")
+    except ValueError as error:
         raise DiffusionError(
             "This model does not do the same each time that it is called, so its operators cannot "
             "be told apart. Take off patches that go by chance."
-        )
+        ) from error
     found = tuple(
         replace(each, seconds=spent, held=held)
         for each, spent, held in zip(counted, seconds, memory.held, strict=True)
@@ -146,10 +160,10 @@ def trace(
 
 def _clocked(call: Callable[[], Any], device: str) -> float:
     _wait(device)
-    began = time.perf_counter()
+    began = perf_counter_ns()
     call()
     _wait(device)
-    return time.perf_counter() - began
+    return (perf_counter_ns() - began) / 1e9
 
 
 def _wait(device: str) -> None:
@@ -166,10 +180,14 @@ class _Clock(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has n
         super().__init__()  # type: ignore[no-untyped-call]
         self.taken: list[tuple[int, int]] = []
 
+    def count(self) -> int:
+        """Operators by now."""
+        return len(self.taken)
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        began = time.perf_counter_ns()
+        began = perf_counter_ns()
         out = func(*args, **(kwargs or {}))
-        self.taken.append((began, time.perf_counter_ns()))
+        self.taken.append((began, perf_counter_ns()))
         return out
 
 
@@ -192,16 +210,55 @@ class _Events(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has 
         return out
 
 
-def _timed(call: Callable[[], Any], device: str) -> list[float]:
-    """Seconds of each operator."""
-    if device.startswith("cuda"):
+class OnCpu:
+    """Timed and marked calls on the CPU."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._clocked: list[Clocked] = []
+        self._times: list[list[int]] = []
+
+    def look(self, call: Callable[[], Any]) -> None:
+        """Make a timed call."""
+        clock = _Clock()
+        with clock, marked(self._places.net, clock.count) as borders:
+            began = perf_counter_ns()
+            call()
+        self._clocked.append(Clocked(began, clock.taken, borders))
+
+    def mark(self, call: Callable[[], Any]) -> None:
+        """Make a marked call."""
+        self._times.append(borders_of(call, self._places.net))
+
+    def seconds(self) -> list[float]:
+        """Those of each operator.
+
+        Raises:
+            ValueError: the calls differ.
+        """
+        return shared_out(self._clocked, min(self._times, key=lambda times: times[-1] - times[0]))
+
+
+class OnCuda:
+    """Timed calls on CUDA."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._taken: list[list[float]] = []
+
+    def look(self, call: Callable[[], Any]) -> None:
+        """Make a timed call."""
         with (events := _Events()):
             call()
-        _wait(device)
-        return [began.elapsed_time(ended) / 1e3 for began, ended in events.taken]
-    with (clock := _Clock()):
-        call()
-    return [(ended - began) / 1e9 for began, ended in clock.taken]
+        _wait(self._device)
+        self._taken.append([a.elapsed_time(b) / 1e3 for a, b in events.taken])
+
+    def mark(self, call: Callable[[], Any]) -> None:
+        """None is needed: the events are in the stream, where the mode takes no time."""
+
+    def seconds(self) -> list[float]:
+        """Those of each operator."""
+        return min(self._taken, key=sum)
 
 
 class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types here
