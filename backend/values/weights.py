@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Self
 
+import numpy as np
+
+from backend.values.arrays import Float32, freeze
 from backend.values.base import Params, Value, frozen_map, no_params
 
 
-@dataclass(frozen=True)
+def no_tensors() -> Mapping[str, Float32]:
+    """No arrays, as a default factory."""
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
 class Patch(Value):
     """One change laid over weights, e.g. an adapter: its kind, strength and settings.
 
     A patch that has a file of its own names it as ``Weights`` does: ``identity`` for the bytes,
-    ``source`` for the place, which is no part of the digest.
+    ``source`` for the place, which is no part of the digest. ``tensors`` are read-only float32
+    arrays by name that go along, such as the latent of a picture to follow.
     """
 
     kind: str
@@ -21,9 +32,24 @@ class Patch(Value):
     params: Params = field(default_factory=no_params)
     identity: str = ""
     source: str = field(default="", metadata={"digest": False})
+    tensors: Mapping[str, Float32] = field(default_factory=no_tensors)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", frozen_map(self.params))
+        held = {name: freeze(array) for name, array in sorted(self.tensors.items())}
+        object.__setattr__(self, "tensors", MappingProxyType(held))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Patch):
+            return NotImplemented
+        plain = ("kind", "strength", "params", "identity", "source")
+        return (
+            all(getattr(self, name) == getattr(other, name) for name in plain)
+            and self.tensors.keys() == other.tensors.keys()
+            and all(np.array_equal(a, other.tensors[name]) for name, a in self.tensors.items())
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # it holds arrays and mappings
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,14 @@ import blake3
 from backend.catalog.errors import CatalogError
 from backend.catalog.header import read_header
 from backend.models.lora.names import Parsed, parse
-from backend.values import Patch, Weights
+from backend.values import Float32, Patch, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FAMILY = "lora"
+CONTROL = "control_tokens"
+"""The kind of patch by which a model follows a picture."""
 FORM = "weft.form"
 """What kind of adapter a file says that it is, in its metadata; one that says none is a LoRA."""
 GIVES = "weft.gives"
@@ -44,9 +46,46 @@ def lora_patch(path: Path, family: str, strength: float, begin: float, end: floa
         CatalogError: it is broken, no LoRA, for another family, or for text encoders alone.
     """
     check_lora(path, family, on_text=False)
+    if form_of(path) == "control":
+        raise CatalogError(
+            f"{path.name} is a control: it follows a picture. Lay it on with the node Control LoRA."
+        )
     patch = plain_patch(path, strength, begin, end)
     gives = read_header(path).metadata.get(GIVES, "")
     return replace(patch, params={**patch.params, "gives": gives}) if gives else patch
+
+
+def control_patch(
+    path: Path,
+    family: str,
+    strength: float,
+    span: tuple[float, float],
+    picture: Float32,
+    cache: bool = True,
+) -> Patch:
+    """The patch by which a family's model follows a picture, whose clean latent ``picture`` is
+    ``[1 or count, c, h, w]``; ``span`` is the range of steps as fractions.
+
+    Raises:
+        CatalogError: the file is broken, for another family, or no control.
+    """
+    check_lora(path, family, on_text=False)
+    if form_of(path) != "control":
+        raise CatalogError(
+            f"{path.name} does not say that it is a control. Lay it on with the node LoRA, or "
+            "choose a file that Train adapter made with the form control."
+        )
+    params = {"begin": span[0], "end": span[1], "cache": int(cache)}
+    return Patch(CONTROL, strength, params, identity(path), str(path), {"picture": picture})
+
+
+def form_of(path: Path) -> str:
+    """What kind of adapter a file says that it is: ``text``, ``reference``, ``control`` or "".
+
+    Raises:
+        CatalogError: it is no sound safetensors file.
+    """
+    return read_header(path).metadata.get(FORM, "")
 
 
 def plain_patch(path: Path, strength: float, begin: float, end: float) -> Patch:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backend.diffusion.around import Around, Moment
 from backend.diffusion.errors import DiffusionError
 from backend.models.patch import PatchKind, Rows, Stage, within
-from backend.models.seams.sites import Attention, on_attention
+from backend.models.seams.sites import Attention, additive, on_attention
 from backend.values import Patch
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def share(call: Attention, strength: float, rows: tuple[bool, ...]) -> Tensor:
     )
     score = torch.full((batch, 1, 1, keys.shape[-2]), float("-inf"), device=call.query.device)
     score[wanted] = float(torch.tensor(strength).log())
-    own = _additive(call.mask, batch, call.query.shape[-2], call.key.shape[-2], call.query)
+    own = additive(call.mask, batch, call.query.shape[-2], call.key.shape[-2], call.query)
     shape = (batch, own.shape[1], call.query.shape[-2], keys.shape[-2])
     mask = torch.cat([own, score.to(own).expand(shape)], -1)
     longer = call.but(
@@ -73,18 +73,4 @@ def share(call: Attention, strength: float, rows: tuple[bool, ...]) -> Tensor:
     return torch.where(wanted[:, None, None, None], longer.attend(), call.attend())
 
 
-def _additive(mask: Tensor | None, batch: int, queries: int, keys: int, like: Tensor) -> Tensor:
-    """A mask as scores to add, ``[batch, 1 or heads, queries, keys]``."""
-    import torch
-
-    if mask is None:
-        return torch.zeros(batch, 1, queries, keys, dtype=like.dtype, device=like.device)
-    if mask.dtype == torch.bool:
-        empty = torch.zeros(mask.shape, dtype=like.dtype, device=like.device)
-        mask = empty.masked_fill(~mask, float("-inf"))
-    while mask.ndim < 4:
-        mask = mask.unsqueeze(-3 if mask.ndim >= 2 else 0)
-    return mask.expand(batch, mask.shape[1], queries, keys)
-
-
-SHARED_ATTENTION = PatchKind("shared_attention", "Shared attention", make, rank=30)
+SHARED_ATTENTION = PatchKind("shared_attention", "Shared attention", make, rank=30, across=True)

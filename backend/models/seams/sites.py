@@ -69,6 +69,20 @@ class Attention:
 Hook = Callable[[Attention], "Tensor"]
 
 
+def additive(mask: Tensor | None, batch: int, queries: int, keys: int, like: Tensor) -> Tensor:
+    """A mask as scores to add, ``[batch, 1 or heads, queries, keys]``."""
+    import torch
+
+    if mask is None:
+        return torch.zeros(batch, 1, queries, keys, dtype=like.dtype, device=like.device)
+    if mask.dtype == torch.bool:
+        empty = torch.zeros(mask.shape, dtype=like.dtype, device=like.device)
+        mask = empty.masked_fill(~mask, float("-inf"))
+    while mask.ndim < 4:
+        mask = mask.unsqueeze(-3 if mask.ndim >= 2 else 0)
+    return mask.expand(batch, mask.shape[1], queries, keys)
+
+
 def layers_of(net: Any, path: str) -> list[Any]:
     """The modules of a network whose name fits a path with ``{i}``, in order of their numbers."""
     pattern = re.compile(re.escape(path).replace(r"\{i\}", r"(\d+)"))

@@ -104,7 +104,7 @@ def fitted(path: Path, width: int, height: int) -> np.ndarray:
     import cv2
 
     pixels = read_image(path)[0].pixels[0]
-    if pixels.shape[2] in (2, 4):
+    if pixels.shape[2] == 4:
         pixels = pixels[..., :-1] * pixels[..., -1:] + (1 - pixels[..., -1:])
     pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3)) if pixels.shape[2] == 1 else pixels
     rows, columns = pixels.shape[:2]
