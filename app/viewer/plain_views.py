@@ -60,6 +60,7 @@ class TextView(QPlainTextEdit):
         broken anywhere: looking for the ends of words in it takes Qt the square of its length."""
         endless = max(map(len, text.split()), default=0) > _WORD
         wrap = QTextOption.WrapMode
+        self.clear()  # or what was there is broken anew before it goes
         self.setWordWrapMode(wrap.WrapAnywhere if endless else wrap.WrapAtWordBoundaryOrAnywhere)
         self.setPlainText(text)
 

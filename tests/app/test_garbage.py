@@ -20,9 +20,12 @@ class Ring:
 
 
 @pytest.fixture(autouse=True)
-def nothing_set_aside():
+def only_what_lasts_set_aside():
+    """As the tests begin: see ``tests/conftest.py``."""
     yield
     gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def test_what_went_with_a_document_is_collected_though_it_was_set_aside(

@@ -27,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,22 +140,36 @@ class Work:
             self.add(least - left)
 
 
-def calm(home: Home, number: int) -> tuple[Path, float]:
-    """The picture that a job must give, computed in peace, and the seconds that this took."""
+def together(jobs: Sequence[int]) -> dict[str, object]:
+    """The workflows of jobs as one, in which each has its own nodes."""
+    nodes: dict[str, object] = {}
+    for number in jobs:
+        flow = json.loads(json.dumps(picture(number)))
+        for name, node in flow["nodes"].items():
+            sources = node.get("inputs", {}).items()
+            node["inputs"] = {socket: f"job{number}_{source}" for socket, source in sources}
+            nodes[f"job{number}_{name}"] = node
+    return {"weft": 1, "nodes": nodes}
+
+
+def calm(home: Home, *jobs: int) -> tuple[list[Path], float]:
+    """The pictures that jobs must give, computed in peace, and the seconds that this took."""
     folder = Path(tempfile.mkdtemp(prefix="calm-", dir=home.folder))
-    path = folder / f"{number}.weft.json"
-    path.write_text(json.dumps(picture(number)))
+    path = folder / "calm.weft.json"
+    path.write_text(json.dumps(together(jobs)))
     begin = time.monotonic()
     done = Home(folder, home.seed).weft("run", str(path), "--no-cache")
+    took = time.monotonic() - begin
     if done.returncode:
-        raise SystemExit(f"job {number} does not even run in peace: {done.stderr}")
-    return folder / done.stdout.strip().splitlines()[-1], time.monotonic() - begin
+        raise SystemExit(f"the jobs do not even run in peace: {done.stderr}")
+    return [folder / line for line in done.stdout.strip().splitlines()], took
 
 
 def wanted(home: Home, jobs: int) -> Mapping[str, np.ndarray]:
     """The pixels that each job must give, by the name of its file."""
-    found = (calm(home, number)[0] for number in range(jobs))
-    return {path.name: pixels(path) for path in found}
+    found = {path.name: pixels(path) for path in calm(home, *range(jobs))[0]}
+    assert len(found) == jobs
+    return found
 
 
 def pixels(path: Path) -> np.ndarray:

@@ -82,9 +82,9 @@ def test_a_text_without_spaces_is_shown_at_once(panel):
     begun = time.monotonic()
     panel.look_at(Subject("x" * 1_000_000, "Letters", "Text"))
     panel.grab()
-    assert time.monotonic() - begun < 10  # and not a minute
     assert len(panel.text.toPlainText()) == 1_000_000
     panel.look_at(Subject("a red circle", "Words", "Text"))
+    assert time.monotonic() - begun < 10  # and not a minute
     assert panel.text.wordWrapMode() is QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere
 
 

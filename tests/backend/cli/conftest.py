@@ -1,4 +1,4 @@
-"""The real ``weft`` process, as a person or a script would start it."""
+"""The real ``weft`` command, each call in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.backend.cli.forks import Forks, early
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -30,10 +32,11 @@ class Done:
 
 
 class Weft:
-    """Starts ``weft`` in a folder of the test; logs and outputs stay there too."""
+    """Runs ``weft`` in a folder of the test; logs and outputs stay there too."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, forks: Forks | None = None) -> None:
         self.folder = folder
+        self.forks = forks
         self.environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
@@ -49,6 +52,14 @@ class Weft:
         return [sys.executable, "-m", "backend.cli", *map(str, arguments)]
 
     def __call__(self, *arguments: object, **environment: str) -> Done:
+        """Run a command line in a process of its own, forked from one that has imported Weft."""
+        everything = {**self.environment, **environment}
+        if self.forks is None or early(everything) != self.forks.early:
+            return self.fresh(*arguments, **environment)
+        return Done(*self.forks([*map(str, arguments)], self.folder, everything, seconds=120))
+
+    def fresh(self, *arguments: object, **environment: str) -> Done:
+        """The same in a new process, as a person or a script would start it."""
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -82,9 +93,20 @@ class Weft:
         return self.write(name, {"weft": 1, "nodes": full, **more})
 
 
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory) -> Iterator[Forks | None]:
+    """What forks for each call; None where a system cannot."""
+    if not hasattr(os, "fork"):
+        yield None
+        return
+    made = Forks(Weft(tmp_path_factory.mktemp("forks")).environment)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def weft(tmp_path) -> Weft:
-    return Weft(tmp_path)
+def weft(tmp_path, forks) -> Weft:
+    return Weft(tmp_path, forks)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_a_module_beside_the_workflow_is_not_imported(weft, name):
     for path in (weft.folder / f"{name}.py", weft.folder / name / "__init__.py"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(MARK.format(str(mark)))
-    assert_told(weft("run", weft.flow(HELLO)), 0, "seven")
+    assert_told(weft.fresh("run", weft.flow(HELLO)), 0, "seven")
     assert not mark.exists()
 
 

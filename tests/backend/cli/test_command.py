@@ -12,6 +12,13 @@ import pytest
 COMMANDS = ["run", "check", "plan", "nodes", "schema", "info", "doctor", "new node"]
 
 
+@pytest.fixture
+def weft(weft):
+    """Each call in a new process: how that begins and ends is what these tests are about."""
+    weft.forks = None
+    return weft
+
+
 @pytest.mark.parametrize("command", ["", "new", *COMMANDS])
 def test_every_help_has_an_example(weft, command):
     done = weft(*command.split(), "--help")

@@ -15,6 +15,13 @@ from PIL import Image
 CARD = {"type": "solid_image", "params": {"width": 48, "height": 32}}
 
 
+@pytest.fixture
+def weft(weft):
+    """Each call in a new process: how that begins and ends is what these tests are about."""
+    weft.forks = None
+    return weft
+
+
 def told(done):
     """The events without what differs from run to run."""
     free = {"seconds", "hash", "outputs"}

@@ -21,7 +21,11 @@ def assert_fit_to_keep(folder: Path, name: str, *, types: bool) -> None:
     files = [folder / "nodes" / f"{name}.py", folder / "tests" / "nodes" / f"test_{name}.py"]
     shutil.copy(ROOT / "pyproject.toml", folder)
     (folder / "backend").symlink_to(ROOT / "backend")
-    tools = [["ruff", "check", *files], ["ruff", "format", "--check", *files], ["pytest", files[1]]]
+    tools = [
+        ["ruff", "check", *files],
+        ["ruff", "format", "--check", *files],
+        ["pytest", "-n", "0", files[1]],
+    ]
     if types:
         cache = ["--cache-dir", folder / "cache"]
         tools.append(["mypy", *cache, "--follow-imports=silent", files[0]])
