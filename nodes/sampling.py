@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from backend.diffusion.mix import semantic_mix as mix_layout
 from backend.diffusion.schedule import cut, schedule_kinds
-from backend.diffusion.solver import solver_kinds
+from backend.diffusion.solver import inverters, solver_kinds
 from backend.models.agree import runs_in_steps, same_latent_space, same_text_space
 from backend.models.costs import branches_of, calls_of, guided, sampling
 from backend.models.explain import explained
@@ -36,9 +36,11 @@ SOLVERS, SCHEDULES = tuple(solver_kinds()), tuple(schedule_kinds())
 if TYPE_CHECKING:
     SolverName: TypeAlias = str
     OwnSolver: TypeAlias = str
+    Inverter: TypeAlias = str
     OwnGuidance: TypeAlias = str
     ScheduleName: TypeAlias = str
 else:
+    Inverter = Literal[tuple(inverters())]
     SolverName, ScheduleName = Literal[SOLVERS], Literal[SCHEDULES]
     OwnSolver, OwnGuidance = Literal[("native", *SOLVERS)], Literal[("native", *SIMPLE_GUIDANCE)]
 
@@ -137,26 +139,34 @@ def semantic_mix(
 
 
 @node(category="Sampling", lane="device", aliases=("ddim inversion", "unsample", "noise of image"))
-def invert_latent(ctx: Context, guider: Guider, schedule: Schedule, latent: Latent) -> Latent:
+def invert_latent(
+    ctx: Context,
+    guider: Guider,
+    schedule: Schedule,
+    latent: Latent,
+    solver: Inverter = "euler",
+) -> Latent:
     """Find the noise from which a guider would make this latent, by sampling backwards.
 
     Sampling the result with the same guider and schedule gives about the picture again; with
     another text it edits it. A CFG++ guider inverts in its own way, which comes back closer than
-    CFG does. More steps come back closer.
+    CFG does. More steps come back closer. `solver` euler is DDIM's inversion; midpoint (RF-Solver)
+    asks the model twice a step and comes back much closer, if the sampler that follows uses it
+    too.
 
-    Example: vae_encode -> invert_latent, with a schedule of 50 steps -> sample_with_parts with
-    another prompt.
+    Example: vae_encode -> invert_latent(solver="midpoint"), with a schedule of 15 steps and a
+    guider without guidance -> sample_with_parts with solver(kind="midpoint").
     """
     with explained():
-        return find_noise(ctx, guider, schedule, latent)
+        return find_noise(ctx, guider, schedule, latent, Solver(solver))
 
 
 @node(category="Sampling/Parts", title="Solver", aliases=("sampler", "euler", "unipc", "heun"))
 def solver(ctx: Context, kind: SolverName = "euler") -> Solver:
     """Choose how the sampling equation is solved.
 
-    `euler` is plain and sturdy; `heun` asks the model twice a step and is exacter; `dpmpp_2m` and
-    `unipc` remember earlier steps and need fewer of them.
+    `euler` is plain and sturdy; `heun` and `midpoint` (RF-Solver) ask the model twice a step and
+    are exacter; `dpmpp_2m` and `unipc` remember earlier steps and need fewer of them.
 
     Example: solver(kind="unipc") -> sample_with_parts, with a schedule of 12 steps.
     """
@@ -306,7 +316,7 @@ def _(p: Any, guider: Facts | None, layout: Facts | None) -> Peak:
 
 @invert_latent.peak
 def _(p: Any, guider: Facts | None, schedule: Facts | None, latent: Facts | None) -> Peak:
-    return guided(guider, latent, schedule)
+    return guided(guider, latent, schedule, facts_of("Solver", kind=p.solver))
 
 
 def _taken(steps: int, start: float, end: float = 0.0) -> int:

@@ -19,7 +19,7 @@ from backend.diffusion.paths import Estimate
 from backend.diffusion.process import Denoiser
 from backend.diffusion.registry import choose
 from backend.diffusion.schedule import NEAR, cut, sigmas, table
-from backend.diffusion.solver import Past, SolverKind, Step, solver_kinds
+from backend.diffusion.solver import Past, SolverKind, Step, inverters, solver_kinds
 from backend.diffusion.solvers.euler import EULER
 from backend.values import (
     Conditioning,
@@ -125,8 +125,12 @@ def invert(
     device: str = "cpu",
     hooks: Hooks | None = None,
     around: Sequence[Around] = (),
+    solver: Solver | None = None,
 ) -> Latent:
-    """Run the schedule upwards with Euler's steps: from a clean latent to the noise it came from.
+    """Run the schedule upwards: from a clean latent to the noise it came from.
+
+    ``solver`` is one that looks at no earlier step, Euler's if none is given (DDIM inversion), or
+    the midpoint rule (RF-Solver, arXiv:2411.04746 section 3.2).
 
     Returns:
         The latent at the schedule's first level, ready for ``sample`` (which adds no noise then).
@@ -138,6 +142,8 @@ def invert(
 
     if latent.sigma != 0:
         raise DiffusionError("Only a clean latent can be inverted; this one still holds noise.")
+    solver = solver or Solver("euler")
+    rule = choose(inverters(), solver.kind, "solver that inverts")
     hooks = hooks or Hooks()
     tokens = denoiser.tokens(latent.samples.shape)
     levels = sigmas(schedule, denoiser.process, tokens)[::-1]
@@ -149,7 +155,7 @@ def invert(
     kind = choose(guidance_kinds(), guider.kind, "guidance").inverse or guider.kind
     model = GuidedModel(denoiser, replace(guider, kind=kind), latent.count, hooks, around)
     with torch.no_grad():
-        x = integrate(model, EULER, levels, x, {}, (), hooks, last, whole, upward=True)
+        x = integrate(model, rule, levels, x, solver.params, (), hooks, last, whole, upward=True)
     return latent.but(samples=finite(x), sigma=levels[-1])
 
 

@@ -62,8 +62,8 @@ class SolverKind:
     """A solver. One instance per module of ``backend.diffusion.solvers``.
 
     ``advance(step)`` gives the latent at ``step.target`` and the record of the step. ``order`` is
-    its order of convergence, ``calls`` how often it asks the model per step, ``memory`` how many
-    past steps it wants.
+    its order of convergence, ``calls`` how often it asks the model per step, ``last`` in the step
+    to level 0, ``memory`` how many past steps it wants.
     """
 
     kind: str
@@ -71,6 +71,7 @@ class SolverKind:
     advance: Callable[[Step], tuple[Tensor, Past]]
     order: int
     calls: int = 1
+    last: int = 1
     memory: int = 0
     rank: int = 50
 
@@ -78,3 +79,8 @@ class SolverKind:
 def solver_kinds() -> Mapping[str, SolverKind]:
     """All solvers by name."""
     return scan("backend.diffusion.solvers", SolverKind)
+
+
+def inverters() -> Mapping[str, SolverKind]:
+    """The solvers that run upwards too: those that look at no earlier step."""
+    return {name: kind for name, kind in solver_kinds().items() if not kind.memory}

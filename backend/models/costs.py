@@ -25,9 +25,10 @@ def branches_of(kind: str | None, terms: int) -> int | None:
 
 
 def calls_of(solver: str | None, steps: int) -> int:
-    """How often a solver asks the model in so many steps; the step to 0 is Euler's."""
+    """How often a solver asks the model in so many steps, the last of which goes to level 0."""
     kind = solver_kinds().get(solver or "")
-    return max(steps + (steps - 1) * ((kind.calls if kind else 1) - 1), 0)
+    calls, last = (kind.calls, kind.last) if kind else (1, 1)
+    return max((steps - 1) * calls + last, 0)
 
 
 def sampling(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from backend.diffusion.around import Around
@@ -32,10 +32,12 @@ def denoise(
     latent: Latent,
     edits: Sequence[EditMaker] = (),
     watch: Sequence[Recorder] = (),
+    more: Callable[[Stage], Sequence[Around]] = lambda stage: (),
 ) -> Latent:
     """Sample with the guider's model, telling progress and showing previews.
 
-    The patches of the model and of the guider's terms are laid on; ``watch`` looks on.
+    The patches of the model and of the guider's terms are laid on, ``more`` inside them; ``watch``
+    looks on.
 
     Raises:
         DiffusionError: the guider has no model, or spaces and sizes do not go together.
@@ -44,7 +46,8 @@ def denoise(
     model = checked(guider, latent)
 
     def dress(stage: Stage) -> tuple[Around, ...]:
-        return surround(stage, guider.terms) + tuple(each.around(stage) for each in watch)
+        laid = surround(stage, guider.terms) + tuple(more(stage))
+        return laid + tuple(each.around(stage) for each in watch)
 
     denoiser, around = assemble(model, ctx.load, ctx.device, dress)
     return sample(
@@ -61,8 +64,16 @@ def denoise(
     )
 
 
-def find_noise(ctx: Context, guider: Guider, schedule: Schedule, latent: Latent) -> Latent:
-    """Invert a clean latent with the guider's model.
+def find_noise(
+    ctx: Context,
+    guider: Guider,
+    schedule: Schedule,
+    latent: Latent,
+    solver: Solver | None = None,
+    more: Callable[[Stage], Sequence[Around]] = lambda stage: (),
+) -> Latent:
+    """Invert a clean latent with the guider's model. ``more`` surrounds each call inside the
+    patches.
 
     Raises:
         DiffusionError: the guider has no model, or spaces and sizes do not go together.
@@ -70,7 +81,10 @@ def find_noise(ctx: Context, guider: Guider, schedule: Schedule, latent: Latent)
     """
     model = checked(guider, latent)
     denoiser, around = assemble(
-        model, ctx.load, ctx.device, lambda stage: surround(stage, guider.terms)
+        model,
+        ctx.load,
+        ctx.device,
+        lambda stage: surround(stage, guider.terms) + tuple(more(stage)),
     )
     return invert(
         denoiser,
@@ -80,6 +94,7 @@ def find_noise(ctx: Context, guider: Guider, schedule: Schedule, latent: Latent)
         device=ctx.device,
         hooks=_hooks(ctx, guider, model, latent),
         around=around,
+        solver=solver,
     )
 
 

@@ -196,7 +196,15 @@ def test_a_new_solver_is_one_new_file(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     registry._scan.cache_clear()
     try:
-        assert list(solver_kinds()) == ["euler", "heun", "dpmpp_2m", "unipc", "pndm", "jump"]
+        assert list(solver_kinds()) == [
+            "euler",
+            "heun",
+            "midpoint",
+            "dpmpp_2m",
+            "unipc",
+            "pndm",
+            "jump",
+        ]
         result = sample(GaussianDenoiser(), guider("none", 0.5), Solver("jump"),
                         Schedule("native", steps=1), NOISE, latent())  # fmt: skip
         assert np.allclose(result.samples, 0.5, atol=1e-6)

@@ -19,14 +19,17 @@ from backend.diffusion.paths import FLOW, split
 from backend.diffusion.schedule import sigmas
 from backend.models.family import family_of
 from backend.sdk import Conditioning, Guider, Image, Latent
+from backend.train import scene as scenery
 from backend.train.caption import Facts, ObjectFacts, parse, write
 from backend.train.palette import BACKGROUNDS, COLOURS, PLACES, SHAPES
-from backend.train.scene import Bytes, Scene, render
+from backend.train.scene import Bytes, Scene, draw_item, render
 from backend.train.scorer import score
+from backend.train.tasks.edits import Edit, draw_edit
 from backend.train.vision import look
 from backend.train.world import draw_spec, held_pairs, scenes
 from backend.values import Schedule
 from nodes.conditioning import cfg_pp_guider, compose_conditions, encode_text, guider
+from nodes.editing import rf_edit
 from nodes.latents import empty_latent, vae_decode, vae_encode
 from nodes.loaders import LoadedModel, load_model
 from nodes.sampling import (
@@ -218,6 +221,60 @@ def test_cfg_pp_inverts_5_db_better_than_ddim_under_cfg(studio: Studio) -> None:
     print("inversion", {k: f"{v:.1f} dB" for k, v in found.items()})
     assert found["cfg++"] >= found["ddim cfg 7.5"] + 5
     assert found["cfg++"] > found["cfg 7.5"]
+
+
+def test_rf_solver_comes_back_20_db_closer_than_euler(studio: Studio) -> None:
+    """RF-Solver's row: 30 evaluations each way, under the caption and without guidance."""
+    pictures = list(scenes(12, 300, "held"))
+    latent, own = studio.encode(pictures), studio.texts([s.caption for s in pictures])
+    who = guider(studio.ctx, studio.loaded.model, own, None, "cfg", 1.0)
+    reference, found = studio.decode(latent), {}
+    for kind, steps in (("euler", 30), ("midpoint", 15), ("euler", 60), ("midpoint", 30)):
+        plan = schedule(studio.ctx, steps=steps)
+        start = invert_latent(studio.ctx, who, plan, latent, solver=kind)
+        rule = solver(studio.ctx, kind)
+        back = sample_with_parts(studio.ctx, who, rule, plan, noise(studio.ctx), start)
+        found[kind, steps] = psnr(studio.decode(back), reference)
+    print("RF-Solver", {f"{k} {n}": f"{v:.1f} dB" for (k, n), v in found.items()})
+    assert found["midpoint", 15] > max(35, found["euler", 30] + 5)
+    assert found["midpoint", 30] > max(35, found["euler", 60] + 6)
+
+
+def test_rf_edit_keeps_what_is_not_asked_for(studio: Studio) -> None:
+    """RF-Edit's row: recoloured objects, and all around them; more injection keeps more."""
+    drawn = [draw_edit(21, i, "held", "recolour") for i in range(COUNT)]
+    before = np.stack([scenery.picture(each.before) for each in drawn]).astype(np.float32) / 255
+    latent = vae_encode(studio.ctx, studio.loaded.vae, Image(before))
+    reference = studio.decode(latent)
+    source, target = (
+        studio.texts([write(spec.facts) for spec in specs])
+        for specs in ([e.before for e in drawn], [e.after for e in drawn])
+    )
+    who = guider(studio.ctx, studio.loaded.model, target, studio.empty, "cfg", 2.0)
+    right, kept = [], []
+    for inject in (0, 2, 8):
+        made = studio.decode(rf_edit(studio.ctx, who, source, latent, 15, inject))
+        right.append(sum(score(p, e.after.facts).scene for p, e in zip(made, drawn, strict=True)))
+        gaps = [
+            psnr(m[outside(e)], r[outside(e)])
+            for m, r, e in zip(made, reference, drawn, strict=True)
+        ]
+        kept.append(float(np.mean(gaps)))
+    print("RF-Edit, injected 0, 2, 8:", right, [f"{k:.1f} dB" for k in kept])
+    assert kept[1] > 28
+    assert kept[0] < kept[1] < kept[2]
+    assert wilson(right[1], COUNT) > 0.6
+
+
+def outside(edit: Edit) -> np.ndarray:
+    """The pixels that an edit does not touch, bool ``[128, 128]``."""
+    free = np.ones((128, 128), bool)
+    for item in edit.touched:
+        (rows, columns), _ = draw_item(item)
+        free[
+            max(0, rows.start - 3) : rows.stop + 3, max(0, columns.start - 3) : columns.stop + 3
+        ] = 0
+    return free
 
 
 def test_cfg_pp_undoes_its_own_step_at_frozen_predictions() -> None:
