@@ -11,7 +11,7 @@ from backend.diffusion.around import Around, Moment
 from backend.diffusion.errors import DiffusionError
 from backend.models.lora.adapter import CONTROL, reference
 from backend.models.patch import PatchKind, Rows, Stage, within
-from backend.models.seams.sites import Attention, additive, on_attention
+from backend.models.seams.sites import Attention, additive, layers_of, on_attention
 from backend.values import Patch
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ Place = tuple[str, int]
 Kept = Mapping[Place, tuple["Tensor", "Tensor"]]
 """By place: keys and values ``[batch, heads, tokens, width]`` of the picture's tokens."""
 
+BIAS = "control_tokens.{site}.{layer}.bias"
+"""The tensor of an adapter file that is added to the scores of the picture's keys at a place."""
+
 Lay = Callable[[], AbstractContextManager[None]]
 """Lays the adapter's factors on."""
 
@@ -39,7 +42,8 @@ def make(stage: Stage, patch: Patch, rows: Rows) -> Around:
     they are kept for the length of a run (section 3.3) unless ``cache`` is 0, which changes the
     time alone. Then each attention of the model, which itself stays as it is, is
     ``Attention(Q, [K; K_c], [V; V_c])``, where the picture's keys count with ``strength``:
-    ``log(strength)`` is added to their scores, 1 is the plain concatenation.
+    ``log(strength)`` is added to their scores, and a bias that the file may have for each place.
+    Without one, 1 is the plain concatenation, as in the paper.
 
     Params: ``begin`` and ``end``, the range of steps as fractions; ``cache`` 1 or 0.
 
@@ -58,7 +62,13 @@ def make(stage: Stage, patch: Patch, rows: Rows) -> Around:
             f"The strength of a control is {patch.strength:g}. Give one from 0 on; 0 leaves it out."
         )
     picture = torch.from_numpy(patch.tensors[PICTURE].copy())
-    deltas = resolve(stage.load(reference(patch)), stage.net, "", stage.card.title)
+    adapter = stage.load(reference(patch))
+    deltas = resolve(adapter, stage.net, "", stage.card.title)
+    biases = {
+        place: adapter.tensors[name]
+        for place in places_of(stage)
+        if (name := BIAS.format(site=place[0], layer=place[1])) in adapter.tensors
+    }
     held: list[tuple[tuple[Any, ...], Kept]] = []
 
     def kept(moment: Moment) -> Kept:
@@ -78,7 +88,7 @@ def make(stage: Stage, patch: Patch, rows: Rows) -> Around:
             yield
             return
         check_picture(picture, moment)
-        with followed(stage, kept(moment), patch.strength, rows(moment))(moment):
+        with followed(stage, kept(moment), patch.strength, rows(moment), biases)(moment):
             yield
 
     return around
@@ -140,15 +150,28 @@ def remembered(stage: Stage, lay: Lay, picture: Tensor, moment: Moment) -> Kept:
     return found
 
 
-def followed(stage: Stage, kept: Kept, strength: float, rows: tuple[bool, ...]) -> Around:
+def places_of(stage: Stage) -> list[Place]:
+    """All attentions of a network that look at the image."""
+    sites = [site for site in stage.card.sites if site.stream != "cross"]
+    return [(site.name, i) for site in sites for i in range(len(layers_of(stage.net, site.path)))]
+
+
+def followed(
+    stage: Stage,
+    kept: Kept,
+    strength: float,
+    rows: tuple[bool, ...],
+    biases: Mapping[Place, Tensor],
+) -> Around:
     """What shows the kept keys and values to every attention, in some rows of the batch."""
 
     def hook(call: Attention) -> Tensor:
-        found = kept.get((call.site.name, call.layer))
+        place = call.site.name, call.layer
+        found = kept.get(place)
         if found is None or found[0].shape[0] != call.key.shape[0]:
             return call.attend()
         key, value = (each.to(call.key) for each in found)
-        mask = _mask(call, key.shape[-2], strength, rows)
+        mask = _mask(call, key.shape[-2], strength, rows, biases.get(place))
         return call.but(
             key=_joined(call.key, key), value=_joined(call.value, value), mask=mask
         ).attend()
@@ -170,18 +193,27 @@ def _over(whole: Tensor, part: Tensor, where: slice) -> Tensor:
     return torch.cat([whole[..., : where.start, :], part, whole[..., where.stop :, :]], -2)
 
 
-def _mask(call: Attention, tokens: int, strength: float, rows: tuple[bool, ...]) -> Tensor | None:
-    """The scores to add: what the model says of its own keys, ``log(strength)`` at the picture's,
-    and minus infinity in rows that it is not for."""
+def _mask(
+    call: Attention,
+    tokens: int,
+    strength: float,
+    rows: tuple[bool, ...],
+    bias: Tensor | None,
+) -> Tensor | None:
+    """The scores to add: what the model says of its own keys, ``log(strength)`` and the bias at the
+    picture's, and minus infinity in rows that it is not for."""
     import torch
 
-    if call.mask is None and strength == 1 and all(rows):
+    if call.mask is None and strength == 1 and all(rows) and bias is None:
         return None
     batch, asked, own = call.query.shape[0], call.query.shape[-2], call.key.shape[-2]
     first = additive(call.mask, batch, asked, own, call.query)
     score = torch.full((batch, 1, 1, 1), float(torch.tensor(strength).log()))
-    if len(rows) == batch:
-        score[~torch.tensor(rows)] = float("-inf")
+    if bias is not None:
+        score = score.to(bias) + bias
+    if len(rows) == batch and not all(rows):
+        unasked = ~torch.tensor(rows, device=score.device)
+        score = score.masked_fill(unasked[:, None, None, None], float("-inf"))
     shape = (batch, first.shape[1], asked, tokens)
     return torch.cat([first, score.to(first).expand(shape)], -1)
 

@@ -5,24 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from backend.diffusion.around import Around, Moment
 from backend.models.lora.attach import attached
 from backend.models.patch import Stage
-from backend.models.patches.control_tokens import followed, remembered
+from backend.models.patches.control_tokens import BIAS, followed, places_of, remembered
 from backend.train.adapter.form import Form, Shown
 from backend.train.adapter.forms.text import TextLora
 from backend.train.adapter.plan import AdapterPlan
 
+FAINT = -4.0
+"""What the scores of the picture's keys begin with. A model that has never seen such tokens is
+thrown off by them; from 0 on, a small one learns within a few steps never to look at them."""
+
 
 class ControlLora(TextLora):
     """Factors for the tokens of a picture alone (EasyControl, arXiv:2503.07027 section 3.1): the
-    model's own go through it as ever, and look at those (``patches.control_tokens``)."""
+    model's own go through it as ever, and look at those (``patches.control_tokens``), faintly at
+    the beginning: a bias for each place is learnt too, which the paper does not have."""
 
     def __init__(self, stage: Stage, plan: AdapterPlan) -> None:
         super().__init__(stage, plan)
         self._stage = stage
+        self.biases = nn.ParameterDict(
+            {f"{site}/{layer}": torch.full((1,), FAINT) for site, layer in places_of(stage)}
+        )
 
     def around(self, shown: Shown) -> Sequence[Around]:
         """The picture's keys and values beside those of every attention."""
@@ -38,10 +47,20 @@ class ControlLora(TextLora):
                 shown.references[0],
                 moment,
             )
-            with followed(self._stage, kept, 1.0, moment.rows(None))(moment):
+            given = {place: self.biases[f"{place[0]}/{place[1]}"] for place in kept}
+            with followed(self._stage, kept, 1.0, moment.rows(None), given)(moment):
                 yield
 
         return (laid,)
+
+    def tensors(self, part: str) -> dict[str, Tensor]:
+        """The factors, and the bias of each place."""
+        named = {place: f"{place[0]}/{place[1]}" for place in places_of(self._stage)}
+        found = {
+            BIAS.format(site=site, layer=layer): self.biases[name]
+            for (site, layer), name in named.items()
+        }
+        return {**super().tensors(part), **found}
 
 
 def begin(stage: Stage, plan: AdapterPlan) -> nn.Module:
