@@ -27,6 +27,7 @@ def client_of(settings: Settings) -> HostClient:
         cache_folder=str(cache_folder(settings)),
         device=settings.run.device,
         models=settings.run.memory,
+        host_memory=settings.run.host_memory,
         threads=settings.run.threads,
         memory=settings.cache.memory,
         disk=settings.cache.disk,

@@ -20,6 +20,7 @@ def host_client(settings: Settings, *, standby: bool | None = None) -> HostClien
         device=settings.run.device,
         threads=settings.run.threads,
         models=settings.run.memory,
+        host_memory=settings.run.host_memory,
         memory=settings.cache.memory,
         disk=settings.cache.disk,
         costly=settings.cache.costly,

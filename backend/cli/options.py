@@ -72,3 +72,12 @@ Memory = Annotated[
         show_default="the setting run.memory",
     ),
 ]
+HostMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--host-memory",
+        metavar="SIZE",
+        help="Host memory in which weights wait for a GPU, such as 24GiB.",
+        show_default="the setting run.host_memory",
+    ),
+]

@@ -43,11 +43,19 @@ def plan_flow(name: str, allowed: Sequence[Path], machine: Machine, *, json: boo
     Raises:
         Stop: the file is no workflow, or what is said of the machine cannot be.
     """
-    output = Output(json)
+    return show_plan(open_flow(name, allowed), machine, Output(json))
+
+
+def show_plan(flow: Flow, machine: Machine, output: Output, *, steps: bool = True) -> int:
+    """Show the plan of a workflow that is open, ``steps`` and memory; returns the exit status.
+
+    Raises:
+        Stop: what is said of the machine cannot be.
+    """
     memory, host = _size("--memory", machine.memory), _size("--host-memory", machine.host_memory)
-    flow = open_flow(name, allowed)
     settings = user_settings()
     memory = memory if memory is not None else settings.run.memory or None
+    host = host if host is not None else settings.run.host_memory or None
     here, device = _devices(flow, machine.device or settings.run.device, memory)
     engine = make_engine(flow, Wish.of(settings), here)
     try:
@@ -55,7 +63,8 @@ def plan_flow(name: str, allowed: Sequence[Path], machine: Machine, *, json: boo
         if not checked.ok:
             show_diagnostics(output, [one for one in checked.diagnostics if one.level == "error"])
             return INVALID
-        _show_steps(output, engine.plan(flow.workflow))
+        if steps:
+            _show_steps(output, engine.plan(flow.workflow))
         from backend.cli.plan_memory import show_memory
 
         budget = _budget(device, memory, host)

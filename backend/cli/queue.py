@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from backend.cli.errors import wrong_usage
-from backend.cli.options import Allow, Device, Flow, Json, Memory, Only, Out, Sets
+from backend.cli.options import Allow, Device, Flow, HostMemory, Json, Memory, Only, Out, Sets
 from backend.cli.streams import Output
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -246,6 +246,7 @@ def run(
     wait: Wait = False,
     device: Device = None,
     memory: Memory = None,
+    host_memory: HostMemory = None,
     json: Json = False,
 ) -> None:
     """Work through the queue until it is empty, in a host process that may die without harm.
@@ -259,7 +260,7 @@ def run(
     """  # fmt: skip
     from backend.cli.queue_run import run_queue
 
-    raise typer.Exit(run_queue(device, memory, wait=wait, json=json))
+    raise typer.Exit(run_queue(device, memory, host_memory, wait=wait, json=json))
 
 
 def _jobs(ids: list[int] | None) -> str:

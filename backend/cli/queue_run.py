@@ -72,7 +72,14 @@ def add_flow(name: str, order: Order, allowed: Sequence[Path], *, json: bool) ->
     output.line(f"Queued {span}: {plain(title)}. `weft queue run` works through the queue.")
 
 
-def run_queue(device: str | None, memory: str | None, *, wait: bool, json: bool) -> int:
+def run_queue(
+    device: str | None,
+    memory: str | None,
+    host_memory: str | None = None,
+    *,
+    wait: bool,
+    json: bool,
+) -> int:
     """Work through the queue in this process; returns the exit status.
 
     Raises:
@@ -83,7 +90,7 @@ def run_queue(device: str | None, memory: str | None, *, wait: bool, json: bool)
     from backend.engine.cancel import Cancel
     from backend.engine.queue.runner import Runner
 
-    flags = {"run.device": device, "run.memory": memory}
+    flags = {"run.device": device, "run.memory": memory, "run.host_memory": host_memory}
     settings = user_settings(flags)
     output = Output(json)
     stop = Cancel()

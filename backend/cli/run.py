@@ -39,7 +39,8 @@ class Wish:
     """What the command line and the settings ask of a run.
 
     0 threads are all. ``models`` are the bytes of the device for models and what they compute in,
-    0 what the machine offers. ``memory`` and ``disk`` are the bytes that results may take there;
+    0 what the machine offers; ``host_memory`` those of host memory in which weights wait for a
+    GPU, 0 half of what is free. ``memory`` and ``disk`` are the bytes that results may take there;
     without ``folder`` (Weft's cache folder) none go to disk, else those that took ``costly``
     seconds.
     With ``apart`` the run takes place in a process of its own, as these settings say.
@@ -53,6 +54,7 @@ class Wish:
     cache: bool = True
     threads: int = 0
     models: int = 0
+    host_memory: int = 0
     memory: int = 2 * 2**30
     disk: int = 0
     costly: float = 0.5
@@ -70,6 +72,7 @@ class Wish:
             device=settings.run.device,
             threads=settings.run.threads,
             models=settings.run.memory,
+            host_memory=settings.run.host_memory,
             memory=settings.cache.memory,
             disk=settings.cache.disk,
             costly=settings.cache.costly,
@@ -149,6 +152,7 @@ def make_engine(flow: Flow, wish: Wish, device: str) -> Engine:
         threads=wish.threads or None,
         embed=wish.embed,
         memory=wish.models,
+        host_memory=wish.host_memory,
         measured=Measured(folder / FILE) if folder is not None else None,
     )
 

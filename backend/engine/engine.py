@@ -24,7 +24,7 @@ from backend.engine.gather import Shape, shape_of
 from backend.engine.kit import Kit
 from backend.engine.lanes import make_lanes
 from backend.engine.lookup import HeaderLookup
-from backend.engine.needs import device_budget, find_needs, machine_budget, running
+from backend.engine.needs import device_budget, find_needs, host_budget, machine_budget, running
 from backend.engine.numerics import Numerics, default_threads
 from backend.engine.outlook import Outlook
 from backend.engine.provenance import Provenance, scalars_of
@@ -113,6 +113,7 @@ class Engine:
         pictures: bool = False,
         measured: Measured | None = None,
         memory: int = 0,
+        host_memory: int = 0,
     ) -> None:
         """Nothing heavy happens here.
 
@@ -135,13 +136,14 @@ class Engine:
             pictures: Whether every step that gives a picture shows it.
             measured: What steps took on this machine; nothing is known if not given.
             memory: Bytes of the device for models and what they compute in; 0 for what the
-                machine offers. A store that is given has its own.
+                machine offers. A store that is given has its own, and its own host memory.
+            host_memory: Bytes in which weights wait for a GPU; 0 for half of what is free.
         """
         self.registry = registry
         self.cache: Cache = cache if cache is not None else MemoryCache(DEFAULT_BUDGET)
         self.caps = caps or Caps()
         self.measured = measured or Measured(None)
-        self._memory = memory
+        self._memory, self._host_memory = memory, host_memory
         self._known: set[Key] = set()
         self.numerics = Numerics(device, threads or default_threads())
         self._use_cache = use_cache
@@ -421,16 +423,18 @@ class Engine:
     def _store(self) -> Components:
         if self._given_store is not None:
             return self._given_store
-        return make_store(self._facilities.device, self._memory)
+        return make_store(self._facilities.device, self._memory, self._host_memory)
 
 
-def make_store(device: str, budget: int = 0) -> Components:
-    """A store for the models of one device; 0 bytes stand for what the machine offers."""
+def make_store(device: str, budget: int = 0, host: int = 0) -> Components:
+    """A store for the models of one device, with ``budget`` bytes of it and ``host`` bytes of host
+    memory; 0 stand for what the machine offers."""
     from backend.models.family import families
     from backend.models.loaders import loaders
     from backend.models.store import Store
 
-    return Store(families(), budget or device_budget(device), loaders())
+    waiting = 0 if device == "cpu" else host_budget(host)
+    return Store(families(), budget or device_budget(device), loaders(), waiting)
 
 
 def models_of(program: Program) -> tuple[str, ...]:

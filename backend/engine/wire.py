@@ -28,7 +28,8 @@ class Setup(_Message, frozen=True, tag="setup"):
     """The first message to a host: how it is to compute. Every path is absolute.
 
     ``device`` is ``auto``, ``cpu`` or ``cuda:N``; ``threads`` 0 takes all. ``models`` are the
-    bytes of the device for models and what they compute in, 0 what there is. ``memory`` and
+    bytes of the device for models and what they compute in, 0 what there is; ``host_memory`` those
+    of host memory in which weights wait for a GPU, 0 half of what is free. ``memory`` and
     ``disk`` are the bytes that results may take there; one that took ``costly`` seconds goes to
     disk. ``embed``: whether outputs carry their workflow. The trusted packs of ``data_folder``
     (none where it is empty) and the folders ``nodes`` add to Weft's own node types. ``warm``:
@@ -48,6 +49,7 @@ class Setup(_Message, frozen=True, tag="setup"):
     warm: bool = True
     pictures: bool = False
     models: int = 0
+    host_memory: int = 0
 
 
 class RunJob(_Message, frozen=True, tag="run"):

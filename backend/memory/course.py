@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from backend.memory.parts import Network, Part
+from backend.plan.memory import USUAL_COPY
 from backend.plan.residency.model import Budget, Link, Piece, Trace, Use
 from backend.plan.residency.planner import plan
 from backend.plan.residency.report import Misfit
@@ -27,8 +28,18 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
+class Host:
+    """Host memory beside the device's: bytes that copies of parts may take there, and the parts
+    that have one."""
+
+    budget: int
+    parts: frozenset[Part]
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """Load or evict a part, once so many blocks have begun."""
+    """``read`` a part into host memory, ``load`` it to the device, ``evict`` it from there or
+    ``drop`` its copy, once so many blocks have begun."""
 
     kind: str
     part: Part
@@ -38,12 +49,15 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Course:
     """What is to be done, and which blocks are expected in which order. ``streams`` says that
-    parts come and go meanwhile; else all fits and is loaded once."""
+    parts come and go meanwhile; else all fits and is loaded once. ``copies`` are those on the host
+    that are used, and ``keeps`` says that more are made."""
 
     orders: tuple[Order, ...]
     touches: tuple[Part, ...]
     streams: bool
     misfit: Misfit | None = None
+    copies: frozenset[Part] = frozenset()
+    keeps: bool = False
 
 
 def lay(
@@ -51,10 +65,12 @@ def lay(
     present: Iterable[Part],
     budget: int,
     bandwidth: float,
+    host: Host | None = None,
 ) -> Course:
     """What to do for these visits with ``budget`` bytes, what is there being ``present``.
 
-    ``bandwidth`` is that at which parts are loaded, in bytes per second.
+    ``bandwidth`` is that at which parts are read, in bytes per second. Without ``host``, or where
+    it holds not even one of each part, all are read whenever they are loaded.
     """
     uses = _uses(visits, bandwidth)
     wanted: dict[Part, None] = {}
@@ -66,9 +82,11 @@ def lay(
     if need <= budget:
         loads = tuple(Order("load", part, 0) for part in wanted if part.state == "absent")
         return Course(loads, touches, streams=False)
-    return _planned(
-        uses, touches, tuple(dict.fromkeys((*wanted, *there))), there, budget, bandwidth
-    )
+    apart = all(part.network.weights.pool is not None for part in wanted)
+    if host is not None and (not apart or max(part.host for part in wanted) > host.budget):
+        host = None
+    parts = tuple(dict.fromkeys((*wanted, *there)))
+    return _planned(uses, touches, parts, there, budget, bandwidth, host)
 
 
 def _uses(visits: Sequence[tuple[Visit, Network]], bandwidth: float) -> list[Use]:
@@ -105,25 +123,33 @@ def _planned(
     there: Sequence[Part],
     budget: int,
     bandwidth: float,
+    host: Host | None,
 ) -> Course:
     known = {_id(part): part for part in parts}
-    host = sum(part.nbytes for part in parts)
-    trace = Trace(
-        tuple(Piece(_id(part), part.nbytes) for part in parts),
-        tuple(uses),
-        on_device=tuple(_id(part) for part in there),
-        on_host=tuple(known),  # one link only: from the file to where it is computed with
-    )
-    made = plan(trace, Budget(budget, host), Link(bandwidth, math.inf))
+    if host is None:  # one link only: from the file to where it is computed with
+        pieces = tuple(Piece(_id(part), part.nbytes) for part in parts)
+        copies, limit = frozenset(parts), sum(part.nbytes for part in parts)
+        link = Link(bandwidth, math.inf)
+    else:
+        pieces = tuple(Piece(_id(part), part.nbytes, part.host) for part in parts)
+        copies, limit = host.parts & frozenset(parts), host.budget
+        link = Link(USUAL_COPY, bandwidth)
+    on_device = tuple(_id(part) for part in there)
+    on_host = tuple(name for name, part in known.items() if part in copies)
+    made = plan(Trace(pieces, tuple(uses), on_device, on_host), Budget(budget, limit), link)
     if made.misfit is not None:
         return Course((), touches, streams=True, misfit=made.misfit)
     kinds = {"load": "load", "stream": "load", "evict": "evict"}
+    if host is not None:
+        kinds |= {"read": "read", "drop": "drop"}
     orders = (
         Order(kinds[each.kind], known[each.what], each.after)
         for each in made.actions
         if each.kind in kinds
     )
-    return Course(tuple(orders), touches, streams=True)
+    if host is None:
+        return Course(tuple(orders), touches, streams=True)
+    return Course(tuple(orders), touches, streams=True, copies=copies, keeps=True)
 
 
 def _id(part: Part) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
-from backend.memory.parts import Part
+from backend.memory.parts import Check, Part
 
-Next = Callable[[], Part | None]
-"""Waits for the part that is to be read now; ``None`` at the end."""
+Next = Callable[[], tuple[Part, bool] | None]
+"""Waits for the part that is to be read now, and whether it goes to the device; ``None`` at the
+end."""
+Fetch = Callable[[Part, Check], tuple[Any, float]]
+"""Gives the stored bytes of a part, and the seconds that reading them took."""
 
 
 class Closed(Exception):
@@ -23,12 +26,15 @@ class Reader:
     def __init__(
         self,
         following: Next,
+        fetch: Fetch,
         arrived: Callable[[Part, Any, float], None],
         failed: Callable[[Part, Exception], None],
     ) -> None:
-        """``arrived`` gets what was read and the seconds it took. What it raises (a device that is
-        full, say) is told to ``failed``, as what reading raises is."""
-        self._following, self._arrived, self._failed = following, arrived, failed
+        """``arrived`` gets what was read, None if it stays in host memory, and the seconds it took.
+        What it raises (a device that is full, say) is told to ``failed``, as what reading raises
+        is."""
+        self._following, self._fetch = following, fetch
+        self._arrived, self._failed = arrived, failed
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
         self._closed = False
@@ -57,17 +63,18 @@ class Reader:
 
     def _serve(self) -> None:
         try:
-            while (part := self._following()) is not None:
-                self._bring(part)
+            while (found := self._following()) is not None:
+                self._bring(*found)
+                del found
         except Exception as error:  # it is raised again by whoever waits
             self._error = error
 
-    def _bring(self, part: Part) -> None:
-        begin = time.perf_counter()
+    def _bring(self, part: Part, on: bool) -> None:
         try:
-            raws = part.network.weights.read(part.names, self._check)
-            self._arrived(part, raws, time.perf_counter() - begin)
+            raws, seconds = self._fetch(part, self._check)
+            self._arrived(part, raws if on else None, seconds)
         except Exception as error:  # it is raised again where the part is needed
+            traceback.clear_frames(error.__traceback__)  # they hold what was read so far
             self._failed(part, error)
 
     def _check(self) -> None:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from backend.memory.course import Visit, lay
+from backend.memory.copies import Copies
+from backend.memory.course import Host, Visit, lay
 from backend.memory.errors import NoRoom
 from backend.memory.gates import Gates
 from backend.memory.orders import Orders
@@ -45,17 +46,18 @@ def _keep(nbytes: int) -> None:
 class Residency:
     """Loads and evicts parts under a budget. One thread computes at a time; any may ask.
 
-    ``waited`` are the seconds in which computing waited for weights, ``loaded`` the bytes that came
-    and ``seconds`` the time that reading them took, all from the beginning. ``short`` are the bytes
-    that the step is thought to compute in beyond what its largest block leaves of the budget.
+    ``waited`` are the seconds in which computing waited for weights and ``loaded`` the bytes that
+    came, from the beginning; ``copies`` says what of it was read. ``short`` are the bytes that the
+    step is thought to compute in beyond what its largest block leaves of the budget.
     """
 
-    def __init__(self, budget: int, trim: Callable[[int], None] = _keep) -> None:
+    def __init__(self, budget: int, trim: Callable[[int], None] = _keep, host: int = 0) -> None:
         """``budget`` is in bytes, for weights and what steps compute in. ``trim`` is told how many
-        bytes of buffers may be kept for what is read next."""
+        bytes of buffers may be kept for what is read next. ``host`` are the bytes of host memory
+        in which parts may stay that come back to a device with memory of its own."""
         self.waited = 0.0
         self.short = 0
-        self.loaded, self.seconds = 0, 0.0
+        self.loaded = 0
         self._trim = trim
         self._room = Room(budget, trim)
         self._open = False
@@ -66,12 +68,13 @@ class Residency:
         self._in_step: dict[str, Network] = {}
         self._gates = Gates(self._begin)
         self._passes = Passes()
-        self._orders = Orders(self._room, self._distance, self._is_held)
+        self._lock = threading.Condition()
+        self.copies = Copies(host, self._distance, self._lock)
+        self._orders = Orders(self._room, self.copies, self._distance, self._is_held)
         self._bandwidth = BANDWIDTH
         self._check: Check = go_on
-        self._lock = threading.Condition()
         self._closed = self._reading = False
-        self._reader = Reader(self._next, self._arrived, self._failed)
+        self._reader = Reader(self._next, self.copies.fetch, self._arrived, self._failed)
 
     # Who is looked after
 
@@ -83,6 +86,7 @@ class Residency:
         network = divide(key, module, weights, beside, title or key)
         with self._lock:
             self._room.networks[key] = network
+            self.copies.welcome(network)
 
     def add_whole(self, key: str, nbytes: int, forget: Callable[[], None], title: str = "") -> None:
         """Count something that is loaded already, and of which no part can go alone; ``forget`` is
@@ -90,7 +94,7 @@ class Residency:
         with self._lock:
             whole = Whole(nbytes, lambda: self._forget(key, forget))
             network = Network(key, title or key, None, whole)
-            part = Part(key, "", ("",), nbytes, network, "here")
+            part = Part(key, "", ("",), nbytes, network, state="here")
             network.parts[""] = part
             self._room.networks[key] = network
             self._use((part,))
@@ -105,8 +109,10 @@ class Residency:
         """Look after this network no more; what is there of it goes."""
         with self._lock:
             network = self._room.networks.pop(key, None)
-            for part in network.parts.values() if network is not None else ():
-                self._room.drop(part)
+            if network is not None:
+                self.copies.forget(network)
+                for part in network.parts.values():
+                    self._room.drop(part)
             self._orders.void()
             self._planned -= {key}
             self._in_step.pop(key, None)
@@ -123,14 +129,17 @@ class Residency:
             return key in self._room.networks
 
     def clear(self) -> None:
-        """Let go of all that no step computes with, and of what is being read, too."""
+        """Let go of all that no step computes with, of what is being read, too, and of all that is
+        in host memory."""
         with self._lock:
             self._orders.void()
+            self.copies.follow((), keeps=False)
             for part in list(self._room.parts()):
                 if not self._open or part.network.key not in self._in_step:
                     self._room.drop(part)
             while self._reading and not self._closed:
                 self._lock.wait(POLL)
+            self.copies.clear()
 
     def close(self) -> None:
         """Let go of everything and end the thread."""
@@ -159,13 +168,14 @@ class Residency:
             return self._room.peak
 
     def resident(self) -> dict[str, int]:
-        """Bytes that are there, by what people call it."""
+        """Bytes that are there, and those in host memory, by what people call it."""
         with self._lock:
             held: dict[str, int] = {}
             for part in self._room.parts():
                 if part.state == "here":
                     held[part.network.title] = held.get(part.network.title, 0) + part.nbytes
-            return held
+            waiting = self.copies.resident()
+            return held | {f"{name} in host memory": size for name, size in waiting.items()}
 
     # What steps say
 
@@ -198,6 +208,7 @@ class Residency:
             self._check = check
             self._in_step[key] = network
             self._check_fits(network)
+            network.weights.begin()
             if self._orders.now is not None and self._orders.now.network is not network:
                 self._orders.release()
                 self._orders.now = None
@@ -205,7 +216,7 @@ class Residency:
                 self._step = (*self._step, Visit(key, PASSES))
             stays = network.here and network.whole_order and not self._orders.streams
             if network.module is None or stays:
-                self._use(network.parts.values())
+                self._await(tuple(network.parts.values()))
                 return
             planned = self._open and key in self._planned
         if not planned:
@@ -235,6 +246,18 @@ class Residency:
             parts = () if network is None else network.parts.values()
             self._await(tuple(p for p in parts if name in p.names))
 
+    def copied(self, key: str, name: str) -> Any:
+        """The stored bytes of a weight, if there is a copy of them in host memory; else None.
+
+        Raises:
+            CatalogError: its file was cut, replaced or is gone.
+        """
+        with self._lock:
+            network = self._room.networks.get(key)
+            parts = () if network is None else network.parts.values()
+            found = [part for part in parts if name in part.names]
+        return self.copies.of(found[0], name) if found else None
+
     # The thread that computes
 
     def _begin(self, part: Part) -> None:
@@ -247,6 +270,7 @@ class Residency:
             again = orders.ended and part.block == part.network.order[0]
             if not orders.count(part) and not orders.ended:
                 orders.void()  # another block than planned
+            orders.evict()
             self._lock.notify_all()
         if again and orders.streams:
             self._plan()
@@ -258,7 +282,7 @@ class Residency:
     def _await(self, wanted: tuple[Part, ...]) -> None:
         self._use(wanted)
         if all(part.state == "here" for part in wanted):
-            return
+            return self._put(wanted)
         begin = time.perf_counter()
         self._orders.awaited = wanted
         try:
@@ -274,6 +298,18 @@ class Residency:
             spent = time.perf_counter() - begin
             self.waited += spent
             self._passes.forgive(spent)
+        self._put(wanted)
+
+    def _put(self, parts: Iterable[Part]) -> None:
+        """Have what came in its network, where this thread uses it next."""
+        for part in parts:
+            if part.brought is not None:
+                try:
+                    part.network.weights.place(part.brought)
+                except BaseException:
+                    self._room.drop(part)  # also what was placed of it before that
+                    raise
+                part.brought = None
 
     def _use(self, parts: Iterable[Part]) -> None:
         self._clock += 1
@@ -304,7 +340,8 @@ class Residency:
             whole = self._room.taken - sum(p.nbytes for p in parts if p.state != "absent")
             present = [p for p in parts if p.state != "absent"]
             budget, bandwidth = self.budget - whole, self._bandwidth
-        course = lay(known, present, budget, bandwidth)
+            host = Host(self.copies.budget, self.copies.parts)
+        course = lay(known, present, budget, bandwidth, host)
         with self._lock:
             self._orders.follow(course)
             self._planned = frozenset(network.key for _, network in known)
@@ -353,38 +390,41 @@ class Residency:
 
     # The thread that reads
 
-    def _next(self) -> Part | None:
+    def _next(self) -> tuple[Part, bool] | None:
         with self._lock:
             while not self._closed:
                 part = self._orders.next()
+                ahead = self._orders.ahead() if part is None else None
                 self._lock.notify_all()
                 if part is not None:
                     self._room.take(part)
+                if (found := part or ahead) is not None:
                     self._reading = True
-                    return part
+                    return found, found is part
                 self._lock.wait()
         return None
 
-    def _arrived(self, part: Part, raws: Any, seconds: float) -> None:
+    def _arrived(self, part: Part, raws: Any | None, seconds: float) -> None:
+        with self._lock:
+            if part.nbytes >= 2**20 and seconds > 0:
+                self._bandwidth += 0.3 * (part.nbytes / seconds - self._bandwidth)
+            if raws is None:  # it stays where it is
+                self._reading = False
+                return self._lock.notify_all()
+            spare = self._room.spare
+        brought = part.network.weights.bring(raws, spare)
         with self._lock:
             self._reading = False
             if part.state == "loading":
-                try:
-                    part.network.weights.place(raws)
-                except BaseException:
-                    part.network.weights.absent(part.names)  # what was placed of it before that
-                    raise
-                part.state = "here"
+                part.state, part.brought = "here", brought
                 self.loaded += part.nbytes
-                self.seconds += seconds
-                if part.nbytes >= 2**20 and seconds > 0:
-                    self._bandwidth += 0.3 * (part.nbytes / seconds - self._bandwidth)
             self._lock.notify_all()
 
     def _failed(self, part: Part, error: Exception) -> None:
         with self._lock:
             self._reading = False
-            part.state, part.error = "absent", error
+            if part.state == "loading":  # else it was read ahead, and is tried again when needed
+                part.state, part.error = "absent", error
             self._lock.notify_all()
 
     def _is_held(self, part: Part) -> bool:

@@ -39,6 +39,11 @@ class Room:
         for network in self.networks.values():
             yield from network.parts.values()
 
+    @property
+    def spare(self) -> int:
+        """Bytes that are free beside all parts that are there or coming, and the activation."""
+        return max(0, self.budget - self.taken - self.activation)
+
     def fits(self, nbytes: int) -> bool:
         """Whether so much more fits beside the activation."""
         return self.taken + self.activation + nbytes <= self.budget
@@ -61,13 +66,14 @@ class Room:
     def drop(self, part: Part) -> None:
         """Let go of a part; one that is being loaded is let go of when it has come."""
         if part.state == "here":
+            part.brought = None
             part.network.weights.absent(part.names)
         part.state = "absent"
         self.trim()
 
     def trim(self) -> None:
         """Have no more buffers kept than there is room for."""
-        self._trim(max(0, self.budget - self.taken - self.activation))
+        self._trim(self.spare)
 
     def make(self, nbytes: int, rank: Rank, held: Held) -> bool:
         """Evict parts that are not ``held`` until so much fits; whether it does.

@@ -65,7 +65,7 @@ class Sheet:
             hold: False to widen all weights when they are placed, whatever that takes.
         """
         self.source, self.device = source, device
-        found = _absent_in(module)
+        found = _absent_in(module, device)
         wide = sum(held.numel() * held.element_size() for held, _ in found.values())
         self._rows = {
             name: _Row(places, held, hold and wide > WIDEN and _stays(held))
@@ -124,31 +124,44 @@ class Sheet:
             self._rows[name].held.cell.scale = plain(raw, scales[name])
         return self.source.read(wanted, check, buffers)
 
-    def place(self, raws: Mapping[str, Tensor]) -> None:
-        """Put weights into the module whose bytes were read, wherever those are by now.
+    def made(self, name: str, raw: Tensor) -> Tensor:
+        """A weight as the module is to have it, of its bytes on the device.
 
-        A weight that is kept as stored shares the memory of its bytes; so does one that is stored
-        in the precision that is computed in.
+        One that is kept as stored shares the memory of its bytes; so does one that is stored in
+        the precision that is computed in.
         """
-        for name, raw in raws.items():
-            row = self._rows[name]
-            raw = raw.to(self.device)
-            if row.stays:
-                row.held.cell.raw = raw
-                _set(row, row.held)
-                continue
-            cell = row.held.cell
-            scale = cell.scale_for(row.held.dtype, self.device)
-            found = _owned(raw, row.stored, row.held.dtype, scale, cell)
-            cell.raw = None
-            _set(row, nn.Parameter(found, requires_grad=False))
+        row = self._rows[name]
+        if row.stays:
+            return raw
+        cell, dtype = row.held.cell, row.held.dtype
+        return _owned(raw, row.stored, dtype, cell.scale_for(dtype, self.device), cell)
 
-    def absent(self, names: Iterable[str]) -> None:
-        """Let go of weights. Their memory is free once nothing else shares it."""
+    def put(self, made: Mapping[str, Tensor]) -> None:
+        """Have the module compute with weights from ``made``."""
+        for name, weight in made.items():
+            row = self._rows[name]
+            row.held.cell.raw = weight if row.stays else None
+            _set(row, row.held if row.stays else nn.Parameter(weight, requires_grad=False))
+
+    def place(self, raws: Mapping[str, Tensor]) -> None:
+        """Put weights into the module whose bytes were read, wherever those are by now."""
+        for name, raw in raws.items():
+            self.put({name: self.made(name, raw.to(self.device))})
+
+    def absent(self, names: Iterable[str]) -> list[Tensor]:
+        """Let go of weights. Their memory is free once nothing else shares it, and the list of
+        those that were here is dropped."""
+        gone: list[Tensor] = []
         for name in names:
             row = self._rows[name]
+            now, raw = _now(row), row.held.cell.raw
+            if raw is not None:
+                gone.append(raw)
+            elif isinstance(now, Tensor) and now is not row.held:
+                gone.append(now)
             row.held.cell.raw = None
             _set(row, row.held)
+        return gone
 
     def fill(self, check: Check = go_on, buffers: Buffers | None = None) -> None:
         """Read and place all that is absent, block by block.
@@ -195,8 +208,11 @@ def held_bytes(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
 
 
-def _absent_in(module: nn.Module) -> dict[str, tuple[HeldTensor, tuple[Placed, ...]]]:
-    """The absent parameters by their first name, with all places where they are."""
+def _absent_in(
+    module: nn.Module, device: torch.device
+) -> dict[str, tuple[HeldTensor, tuple[Placed, ...]]]:
+    """The absent parameters by their first name, with all places where they are; each says from
+    now on that it is on the device, as what it computes with is."""
     firsts: dict[int, str] = {}
     tensors: dict[str, HeldTensor] = {}
     places: dict[str, list[Placed]] = {}
@@ -206,7 +222,21 @@ def _absent_in(module: nn.Module) -> dict[str, tuple[HeldTensor, tuple[Placed, .
                 name = firsts.setdefault(id(value), f"{prefix}.{own}" if prefix else own)
                 tensors[name] = value
                 places.setdefault(name, []).append((weakref.ref(each), own))
-    return {name: (tensors[name], tuple(places[name])) for name in tensors}
+    return {
+        name: (_on(device, tensors[name], places[name]), tuple(places[name])) for name in tensors
+    }
+
+
+def _on(device: torch.device, held: HeldTensor, places: Iterable[Placed]) -> HeldTensor:
+    if held.device == device:
+        return held
+    moved = nn.Parameter(HeldTensor(held.cell, held.dtype, device), requires_grad=False)
+    assert isinstance(moved, HeldTensor)
+    for owner, own in places:
+        module = owner()
+        if module is not None:
+            setattr(module, own, moved)
+    return moved
 
 
 def _stays(held: HeldTensor) -> bool:

@@ -122,6 +122,21 @@ class Source:
         self._fill(jobs, check)
         return found
 
+    def cost(self, wanted: Mapping[str, Stored], buffers: Buffers) -> int:
+        """Bytes of memory that what ``read`` gives takes at the most."""
+        runs = sum(buffers.cost(stop - start + start % ALIGNED) for _, start, stop in _runs(wanted))
+        apart = (stored.nbytes for stored in wanted.values() if len(stored.ranges) != 1)
+        return runs + sum(buffers.cost(nbytes) for nbytes in apart)
+
+    def unchanged(self, wanted: Iterable[Stored]) -> None:
+        """See that the files of weights are still those whose headers were read.
+
+        Raises:
+            CatalogError: one was cut, changed or replaced, or is gone.
+        """
+        for file in {stored.file for stored in wanted}:
+            _same_now(file, self._faces[file])
+
     def _fill(self, jobs: list[_Job], check: Check) -> None:
         files = sorted({job.file for job in jobs})
         with ExitStack() as stack:
@@ -164,7 +179,7 @@ class _Open:
         except OSError as error:
             raise _unread(self._file, error) from error
         try:
-            self._same(os.fstat(self._handle.fileno()))
+            _same(self._file, os.fstat(self._handle.fileno()), self._face)
         except BaseException:
             self._handle.close()
             raise
@@ -198,21 +213,27 @@ class _Open:
 
     def still_there(self) -> None:
         """Raises a CatalogError if the file is no longer the one whose header was read."""
-        self._same(os.fstat(self._handle.fileno()))
-        try:
-            self._same(self._file.stat())
-        except OSError as error:
-            raise _unread(self._file, error) from error
+        _same(self._file, os.fstat(self._handle.fileno()), self._face)
+        _same_now(self._file, self._face)
 
-    def _same(self, about: os.stat_result) -> None:
-        now = Face.of(about)
-        if now.size < self._face.size:
-            raise _cut(self._file)
-        if now != self._face:
-            raise CatalogError(
-                f"{self._file} was changed or replaced while its weights were being read. Wait "
-                "until nothing writes to it any more, and run again."
-            )
+
+def _same_now(file: Path, face: Face) -> None:
+    try:
+        about = file.stat()
+    except OSError as error:
+        raise _unread(file, error) from error
+    _same(file, about, face)
+
+
+def _same(file: Path, about: os.stat_result, face: Face) -> None:
+    now = Face.of(about)
+    if now.size < face.size:
+        raise _cut(file)
+    if now != face:
+        raise CatalogError(
+            f"{file} was changed or replaced while its weights were being read. Wait "
+            "until nothing writes to it any more, and run again."
+        )
 
 
 def _in_threads(chunks: list[_Job], handles: Mapping[Path, _Open], check: Check) -> None:

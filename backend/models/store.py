@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from backend.catalog.errors import CatalogError
 from backend.catalog.source import read_source
 from backend.memory.course import Visit
+from backend.memory.reading import Reading
 from backend.memory.residency import Residency, go_on
 from backend.models.family import Family
 from backend.models.loaders import Loader
@@ -22,11 +23,7 @@ from backend.values import Weights
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from backend.memory.buffers import Buffers
-    from backend.memory.sheet import Sheet
-
-EVERY = 2**62
-"""Bytes of buffers that are kept as long as nobody says that there is no room for them."""
+    from backend.memory.copying import Copier
 
 Key = tuple[str, str, str, str, str]
 
@@ -54,16 +51,18 @@ class Store:
         families: Mapping[str, Family],
         budget: int,
         others: Mapping[str, Loader] | None = None,
+        host: int = 0,
     ) -> None:
         """``budget`` is in bytes; what can only be loaded as a whole stays for the step that asked
-        for it even above that. ``others`` load what no family answers for."""
+        for it even above that. ``others`` load what no family answers for. ``host`` are the bytes
+        of host memory in which weights may wait for a device that has memory of its own."""
         self._families = families
         self._others = others or {}
         self._values: dict[Key, Any] = {}
-        self._readings: dict[Key, _Reading] = {}
+        self._readings: dict[Key, Reading] = {}
         self._lock = threading.RLock()
-        self._buffers: Buffers | None = None
-        self.residency = Residency(budget, self._trim)
+        self._copiers: dict[str, Copier] = {}
+        self.residency = Residency(budget, self._trim, host)
 
     def get(self, weights: Weights, device: str, check: Callable[[], None] = go_on) -> Any:
         """The component ``weights.part`` of the model at ``weights.source``, made if need be.
@@ -103,10 +102,12 @@ class Store:
     def clear(self) -> None:
         """Let go of all weights."""
         self.residency.clear()
+        self._settle()
 
     def close(self) -> None:
         """Let go of everything."""
         self.residency.close()
+        self._settle()
         self._values.clear()
         self._readings.clear()
 
@@ -122,8 +123,8 @@ class Store:
 
     @property
     def read(self) -> tuple[int, float]:
-        """Bytes of weights that were read, in all, and the seconds that took."""
-        return self.residency.loaded, self.residency.seconds
+        """Bytes of weights that were read from files, in all, and the seconds that took."""
+        return self.residency.copies.read, self.residency.copies.seconds
 
     @property
     def short(self) -> int:
@@ -154,7 +155,6 @@ class Store:
 
     def _made(self, key: Key, weights: Weights, device: str) -> Any:
         value = self._load(weights, device, key[-1])
-        from backend.memory.buffers import Buffers
         from backend.memory.sheet import sheet_of
 
         sheet = sheet_of(value)
@@ -165,9 +165,7 @@ class Store:
         self._values[key] = value
         title = f"the {weights.part} of this {weights.family} model"
         if sheet is not None:
-            if self._buffers is None:
-                self._buffers = Buffers(EVERY)
-            reading = _Reading(sheet, self._buffers)
+            reading = Reading(sheet, self._copier(device))
             self._readings[key] = reading
             self.residency.add(_name(key), value, reading, beside, title)
             sheet.asked(partial(self._asked, key, reading))
@@ -176,9 +174,22 @@ class Store:
             self.residency.add_whole(_name(key), beside, forget, title)
         return value
 
+    def _copier(self, device: str) -> Copier:
+        import torch
+
+        from backend.memory.copying import copier_for
+
+        if device not in self._copiers:
+            self._copiers[device] = copier_for(torch.device(device), self.residency.copies.budget)
+        return self._copiers[device]
+
     def _trim(self, nbytes: int) -> None:
-        if self._buffers is not None:
-            self._buffers.trim(nbytes)
+        for copier in list(self._copiers.values()):
+            copier.trim(nbytes)
+
+    def _settle(self) -> None:
+        for copier in list(self._copiers.values()):
+            copier.settle()
 
     def _drop_spoilt(self, key: Key) -> None:
         """Let go of a component whose files were not as its headers say: by now they may be."""
@@ -187,10 +198,11 @@ class Store:
             self._values.pop(key, None)
             self.residency.remove(_name(key))
 
-    def _asked(self, key: Key, reading: _Reading, name: str) -> Tensor:
+    def _asked(self, key: Key, reading: Reading, name: str) -> Tensor:
         """The bytes of a weight that is used while it is not there: outside of the blocks."""
         self.residency.demand(_name(key), name)
-        return reading.read((name,), go_on)[name]
+        copy: Tensor | None = self.residency.copied(_name(key), name)
+        return copy if copy is not None else reading.read((name,), go_on)[name]
 
     def _load(self, weights: Weights, device: str, dtype: str) -> Any:
         if weights.family in self._others:
@@ -198,33 +210,6 @@ class Store:
         folder = read_source(weights.source)
         self.residency.make_room(folder.component(weights.part).nbytes)
         return self._families[weights.family].load_part(folder, weights.part, device, dtype)
-
-
-@dataclass
-class _Reading:
-    """The weights of a module, read into buffers that are used again. ``spoilt``: its files are not
-    those any more whose headers were read."""
-
-    sheet: Sheet
-    buffers: Buffers
-    spoilt: bool = False
-
-    @property
-    def sizes(self) -> Mapping[str, int]:
-        return self.sheet.sizes
-
-    def read(self, names: Sequence[str], check: Callable[[], None]) -> Mapping[str, Tensor]:
-        try:
-            return self.sheet.read(names, check, self.buffers)
-        except CatalogError:
-            self.spoilt = True
-            raise
-
-    def place(self, raws: Mapping[str, Tensor]) -> None:
-        self.sheet.place(raws)
-
-    def absent(self, names: Sequence[str]) -> None:
-        self.sheet.absent(names)
 
 
 def _name(key: Key) -> str:

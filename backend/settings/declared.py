@@ -87,6 +87,12 @@ class Run:
         "four fifths of the GPU's.",
         0, 2**60,
     )  # fmt: skip
+    host_memory: int = _setting(
+        "size", 0,
+        "Host memory in which weights wait for a GPU; 0: half of what is free when the first are "
+        "loaded. Less than a block of a model keeps none.",
+        0, 2**60,
+    )  # fmt: skip
     isolated: bool = _setting("yes", False, "Whether `weft run` uses a process of its own.")
 
 

@@ -30,7 +30,7 @@ TITLES = {
     "folders.output": "Outputs", "models.folders": "Folders of models",
     "cache.memory": "Results in memory", "cache.disk": "Results on disk",
     "cache.costly": "Keep on disk from", "run.device": "Device", "run.threads": "Threads",
-    "run.memory": "Memory for models",
+    "run.memory": "Memory for models", "run.host_memory": "Host memory for models",
     "run.isolated": "A process of its own for weft run", "host.grace": "Patience at cancel",
     "host.memory": "Memory of the engine", "host.standby": "A second engine waits",
     "queue.attempts": "Attempts", "provenance.embed": "Workflow in outputs",
@@ -41,7 +41,8 @@ TITLES = {
 """What people read for a key; of one that is not here, its name."""
 
 _AT_START = ("folders.cache", "folders.data", "folders.logs", "cache.", "run.device",
-             "run.threads", "run.memory", "host.", "queue.", "provenance.")  # fmt: skip
+             "run.threads", "run.memory", "run.host_memory", "host.", "queue.",
+             "provenance.")  # fmt: skip
 """What the engine and its folders are made with, once, when the studio starts."""
 
 

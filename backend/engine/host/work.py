@@ -109,7 +109,12 @@ class Workplace:
             return "", Needs()
 
     def _budget(self, device: str) -> int:
-        return self._models.setdefault(device, _Models(device, self._setup.models)).budget
+        return self._models_on(device).budget
+
+    def _models_on(self, device: str) -> _Models:
+        setup = self._setup
+        made = _Models(device, setup.models, setup.host_memory)
+        return self._models.setdefault(device, made)
 
     def value_file(self, job: str, step: str, output: str) -> Path:
         """Put an output of the last job into a file for the client.
@@ -161,7 +166,7 @@ class Workplace:
             output=OutputFolder(Path(job.output)),
             cache=self._cache,
             use_cache=job.use_cache,
-            store=self._models.setdefault(device, _Models(device, self._setup.models)),
+            store=self._models_on(device),
             spool=self._spool,
             device=device,
             threads=self._setup.threads or None,
@@ -185,15 +190,15 @@ def _remembers(engine: Engine, workflow: Workflow, only: Sequence[str]) -> bool:
 class _Models:
     """The loaded models of one device, whose store is made when the first is wanted."""
 
-    def __init__(self, device: str, budget: int) -> None:
-        self._device, self._budget = device, budget
+    def __init__(self, device: str, budget: int, host: int) -> None:
+        self._device, self._budget, self._host = device, budget, host
         self._store: Components | None = None
 
     @property
     def held(self) -> Components:
         """The store."""
         if self._store is None:
-            self._store = make_store(self._device, self._budget)
+            self._store = make_store(self._device, self._budget, self._host)
         return self._store
 
     @property

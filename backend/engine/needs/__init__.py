@@ -3,6 +3,7 @@
 from backend.engine.needs.budget import (
     device_budget,
     gpu_budget,
+    host_budget,
     machine_budget,
     machine_memory,
 )
@@ -12,6 +13,7 @@ __all__ = [
     "device_budget",
     "find_needs",
     "gpu_budget",
+    "host_budget",
     "machine_budget",
     "machine_memory",
     "running",

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from backend.plan.residency.model import Budget
 
+_ABOUT = Path("/proc/meminfo")
+
+LEFT = 4 * 2**30
+"""Bytes of the machine's memory that weights never wait in."""
 UNKNOWN = 16 * 2**30
 """Bytes that a machine is taken to have which does not say."""
 
@@ -32,6 +37,21 @@ def device_budget(device: str) -> int:
 def gpu_budget(total: int) -> int:
     """The bytes of a GPU that has so many in all."""
     return int(total * 0.8)
+
+
+def host_budget(asked: int = 0) -> int:
+    """Bytes of host memory in which weights may wait for a GPU: what is asked for, or half of what
+    is free now; and always 4 GiB less than there are."""
+    return max(0, min(asked or free_memory() // 2, machine_memory() - LEFT))
+
+
+def free_memory() -> int:
+    """Bytes of memory that are free now, or could be; all, where the system does not say."""
+    if _ABOUT.exists():
+        for line in _ABOUT.read_text("ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return machine_memory()
 
 
 def machine_memory() -> int:

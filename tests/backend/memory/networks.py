@@ -42,6 +42,7 @@ class Kept:
 
     def __init__(self, module: nn.Module, before: Callable[[str], None] = _ignore) -> None:
         self.module, self.before = module, before
+        self.pool = None
         self.held = {name: p.detach().clone() for name, p in module.named_parameters()}
         self.there: set[str] = set()
         self.reads: list[str] = []
@@ -58,6 +59,12 @@ class Kept:
         """Bytes of what is there."""
         return sum(self.held[name].nbytes for name in self.there)
 
+    def cost(self, names: Sequence[str]) -> int:
+        return 0
+
+    def unchanged(self, names: Sequence[str]) -> None:
+        """They lie in no file."""
+
     def read(self, names: Sequence[str], check: Callable[[], None]) -> Mapping[str, Any]:
         found = {}
         for name in names:
@@ -66,6 +73,12 @@ class Kept:
             self.reads.append(name)
             found[name] = self.held[name].clone()
         return found
+
+    def bring(self, raws: Mapping[str, Any], spare: int) -> Mapping[str, Any]:
+        return raws
+
+    def begin(self) -> None:
+        """All is there."""
 
     def place(self, raws: Mapping[str, Any]) -> None:
         for name, raw in raws.items():

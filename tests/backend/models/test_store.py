@@ -3,17 +3,21 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import ModelFolder, read_folder
+from backend.memory import copying
+from backend.memory.copying import ByStream
 from backend.models.family import families, part_of, references
 from backend.models.flux import FAMILY
-from backend.models.store import Store, component_bytes
+from backend.models.store import Coming, Store, component_bytes
 from backend.values import Model, Patch
 
 
@@ -165,3 +169,91 @@ def test_modules_come_ready_to_run(model: Model) -> None:
     assert not any(p.requires_grad for p in net.parameters())
     assert {str(p.dtype) for p in net.parameters()} == {"torch.float32"}
     assert store.nbytes == component_bytes(net) > 0
+
+
+class Prompt:
+    """What ``ByStream`` asks of torch.cuda, on the CPU, where all is done at once."""
+
+    def Stream(self, device: Any = None) -> Prompt:
+        return self
+
+    def current_stream(self, device: Any = None) -> Prompt:
+        return self
+
+    def stream(self, stream: Prompt) -> nullcontext[None]:
+        return nullcontext()
+
+    def wait_event(self, event: Prompt) -> None:
+        """It is passed already."""
+
+    def record(self, stream: Prompt) -> None:
+        """It is passed already."""
+
+    def query(self) -> bool:
+        return True
+
+    def synchronize(self) -> None:
+        """It is passed already."""
+
+
+def pinned_by(nbytes: int) -> torch.Tensor:
+    return torch.empty(nbytes, dtype=torch.uint8)
+
+
+def step(store: Store, model: Model) -> torch.Tensor:
+    """What a step of three passes gives."""
+    generator = torch.Generator().manual_seed(0)
+    store.expect([Coming(model, 3)], [], "cpu")
+    net = store.get(model, "cpu")
+    given = {
+        "hidden_states": torch.randn(1, 4, net.config.in_channels, generator=generator),
+        "encoder_hidden_states": torch.randn(
+            1, 3, net.config.joint_attention_dim, generator=generator
+        ),
+        "pooled_projections": torch.randn(1, net.config.pooled_projection_dim, generator=generator),
+        "timestep": torch.tensor([0.5]),
+        "guidance": torch.tensor([3.5]),
+        "img_ids": torch.zeros(4, 3),
+        "txt_ids": torch.zeros(3, 3),
+    }
+    with torch.no_grad():
+        made = torch.cat([net(**given, return_dict=False)[0] for _ in range(3)])
+    store.leave()
+    return made
+
+
+def test_weights_wait_in_host_memory_for_a_device_with_memory_of_its_own(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = Prompt()
+
+    def copier(where: torch.device, host: int = 0) -> ByStream:
+        return ByStream(where, device, Prompt, host, pinned_by, lambda tensor, stream: None)
+
+    monkeypatch.setattr(copying, "copier_for", copier)
+    whole = Store(families(), 2**30)
+    true = step(whole, model)
+    (network,) = whole.residency._room.networks.values()
+    budget = (network.least + network.nbytes) // 2
+    read = {}
+    for host in (2**30, 0):
+        store = Store(families(), budget, host=host)
+        assert all(torch.equal(step(store, model), true) for _ in range(3))
+        read[host], _ = store.read
+        waiting = [n for title, n in store.resident().items() if "in host memory" in title]
+        assert sum(waiting) == store.residency.copies.held
+        assert bool(waiting) == bool(host)
+        store.clear()
+        assert not store.resident()
+        store.close()
+    assert read[2**30] == whole.read[0] < read[0] / 2
+
+
+def test_where_the_device_computes_in_host_memory_nothing_waits_beside_it(model: Model) -> None:
+    whole = Store(families(), 2**30)
+    step(whole, model)
+    (network,) = whole.residency._room.networks.values()
+    store = Store(families(), (network.least + network.nbytes) // 2, host=2**40)
+    step(store, model)
+    assert not [title for title in store.resident() if "in host memory" in title]
+    assert store.read[0] > whole.read[0]
