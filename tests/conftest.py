@@ -16,6 +16,7 @@ LONGEST = (
     "tests/test_style.py",
     "tests/stress/test_kills.py",
     "tests/test_examples.py",
+    "tests/backend/cli/test_batch.py",
     "tests/backend/cli/test_queue.py",
     "tests/backend/engine/test_scale.py",
     "tests/backend/train/test_shipped.py",

@@ -71,6 +71,7 @@ LIGHT = [
     "engine.client",
     "engine.disk",
     "engine.queue",
+    "batch",
     "cli",
 ]
 
@@ -102,6 +103,7 @@ def test_the_cards_of_all_families_are_there_without_torch():
     [
         ["check", "text-to-image"],
         ["plan", "text-to-image"],
+        ["batch", "text-to-image", "--sweep", "sample.steps=1,2", "--dry-run"],
         ["nodes"],
         ["nodes", "--json"],
         ["schema"],

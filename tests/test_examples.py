@@ -21,6 +21,7 @@ SIZES = {
     "text-to-image": (128, 128),
     "image-to-image": (264, 128),
     "in-paint": (264, 128),
+    "edit-by-inversion": (264, 128),
     "seeds-and-guidance": None,
     "photo-finish": (688, 475),
     "loop": None,

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from backend.cli.batch import batch
 from backend.cli.cache import app as cache
 from backend.cli.history import app as history
 from backend.cli.models import app as models
-from backend.cli.options import Allow, Device, Flow, Json, Memory, Only, Out, Sets
+from backend.cli.options import Allow, Device, Flow, HostMemory, Json, Memory, Only, Out, Sets
 from backend.cli.packs import app as packs
 from backend.cli.queue import app as queue
 from backend.cli.settings import app as settings_app
@@ -108,6 +109,7 @@ def run(
     ] = None,
     device: Device = None,
     memory: Memory = None,
+    host_memory: HostMemory = None,
     only: Only = None,
     allow_read: Allow = None,
     no_cache: Annotated[
@@ -138,6 +140,7 @@ def run(
     flags = {
         "run.device": device,
         "run.memory": memory,
+        "run.host_memory": host_memory,
         "run.isolated": isolated,
         "folders.output": None if out is None else str(out),
     }
@@ -150,6 +153,9 @@ def run(
         cache=not no_cache,
     )
     raise typer.Exit(run_flow(flow, wish, tuple(allow_read or ()), json=json))
+
+
+app.command()(batch)
 
 
 @app.command()
@@ -177,7 +183,7 @@ def plan(
             "--host-memory",
             metavar="SIZE",
             help="Host memory for weights on their way, and for results.",
-            show_default="half of this machine's",
+            show_default="the setting run.host_memory, or half of this machine's",
         ),
     ] = None,
     device: Annotated[

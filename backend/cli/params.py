@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from backend.cli.errors import near, wrong_usage
+from backend.cli.errors import USAGE, Stop, near
 from backend.cli.places import built_in_models
 from backend.graph.document import Graph, Node, Workflow
 from backend.graph.spec import NodeSpec, Param
@@ -22,6 +22,14 @@ _YES_NO = {"true": True, "yes": True, "on": True, "1": True,
            "false": False, "no": False, "off": False, "0": False}  # fmt: skip
 
 
+class WrongSetting(Stop):
+    """What is said of a parameter cannot be; ``said`` tells why without what it was read from."""
+
+    def __init__(self, name: str, said: str) -> None:
+        super().__init__(f"--set {name}: {said}", USAGE)
+        self.said = said
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One ``--set``: the node by its ids from the outermost zone inwards, and what it gets."""
@@ -30,6 +38,15 @@ class Setting:
     param: str
     value: Any
     file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which parameter a name means: the node as in ``Setting``, and what is declared of it."""
+
+    path: tuple[str, ...]
+    param: str
+    spec: Param
 
 
 def set_params(
@@ -61,17 +78,35 @@ def read_setting(workflow: Workflow, specs: Specs, text: str, base: Path) -> Set
     """
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise wrong_usage(f"--set {text}: write NODE.PARAM=VALUE, like sample.steps=20.")
+        raise WrongSetting(text, "write NODE.PARAM=VALUE, like sample.steps=20.")
+    return setting_at(find_param(workflow, specs, name), value, name, base)
+
+
+def find_param(workflow: Workflow, specs: Specs, name: str) -> Place:
+    """What ``NODE.PARAM``, or the name of an exposed parameter, speaks of.
+
+    Raises:
+        WrongSetting: there is no such parameter, or a link feeds it.
+    """
     path, param = _place(workflow, name)
     node = _node_at(workflow, path, name)
     spec = param_spec(workflow, specs, node, param, name)
     if param in node.inputs:
         fed = node.inputs[param]
-        raise wrong_usage(f"--set {name}: this parameter is fed by a link from {fed}; set that.")
-    found = _named(spec, value)
+        raise WrongSetting(name, f"this parameter is fed by a link from {fed}; set that.")
+    return Place(path, param, spec)
+
+
+def setting_at(place: Place, text: str, name: str, base: Path) -> Setting:
+    """What ``text`` means for a parameter; see ``set_params`` for files and ``base``.
+
+    Raises:
+        WrongSetting: it means nothing there, or a value outside the parameter's limits.
+    """
+    found = _named(place.spec, text)
     if found is not None:
-        return Setting(path, param, _relative(found, base), found)
-    return Setting(path, param, read_value(spec, value, name))
+        return Setting(place.path, place.param, _relative(found, base), found)
+    return Setting(place.path, place.param, read_value(place.spec, text, name))
 
 
 def _named(spec: Param, value: str) -> Path | None:
@@ -100,7 +135,7 @@ def _place(workflow: Workflow, name: str) -> tuple[tuple[str, ...], str]:
     hint = near(name, [*workflow.expose, *workflow.graph.nodes])
     if name in workflow.graph.nodes:
         hint = f" {name} is a node: write {name}.PARAM=VALUE."
-    raise wrong_usage(f"--set {name}: the workflow exposes no parameter of this name.{hint}")
+    raise WrongSetting(name, f"the workflow exposes no parameter of this name.{hint}")
 
 
 def _node_at(workflow: Workflow, path: Sequence[str], name: str) -> Node:
@@ -109,12 +144,12 @@ def _node_at(workflow: Workflow, path: Sequence[str], name: str) -> Node:
         if part not in graph.nodes:
             where = f"in {walked}" if walked else "in the workflow"
             hint = near(part, graph.nodes)
-            raise wrong_usage(f"--set {name}: there is no node {part} {where}.{hint}")
+            raise WrongSetting(name, f"there is no node {part} {where}.{hint}")
         node = graph.nodes[part]
         graph = node.body or Graph()
         walked = f"{walked}/{part}" if walked else part
     if node is None:
-        raise wrong_usage(f"--set {name}: name a node before the dot.")
+        raise WrongSetting(name, "name a node before the dot.")
     return node
 
 
@@ -127,27 +162,25 @@ def param_spec(workflow: Workflow, specs: Specs, node: Node, param: str, name: s
     seen: set[tuple[str, str]] = set()
     while node.type.startswith(SUBGRAPH):
         if (node.type, param) in seen:
-            raise wrong_usage(f"--set {name}: the subgraphs around it contain themselves.")
+            raise WrongSetting(name, "the subgraphs around it contain themselves.")
         seen.add((node.type, param))
         subgraph = workflow.subgraphs.get(node.type.removeprefix(SUBGRAPH))
         if subgraph is None:
-            raise wrong_usage(f"--set {name}: the workflow has no {node.type}.")
+            raise WrongSetting(name, f"the workflow has no {node.type}.")
         exposed = subgraph.params.get(param)
         inner = None if exposed is None else node_at(subgraph.graph, exposed.node.split("/"))
         if exposed is None or inner is None:
             hint = near(param, subgraph.params)
-            raise wrong_usage(f"--set {name}: {node.type} exposes no parameter {param}.{hint}")
+            raise WrongSetting(name, f"{node.type} exposes no parameter {param}.{hint}")
         node, param = inner, exposed.param
     spec = specs.get(node.type)
     if spec is None:
-        raise wrong_usage(
-            f"--set {name}: its node type {node.type} is missing.{near(node.type, specs)}"
-        )
+        raise WrongSetting(name, f"its node type {node.type} is missing.{near(node.type, specs)}")
     found = spec.param(param)
     if found is None:
         known = [p.name for p in spec.params]
         hint = near(param, known) or (f" It has {', '.join(known)}." if known else "")
-        raise wrong_usage(f"--set {name}: {node.type} has no parameter {param}.{hint}")
+        raise WrongSetting(name, f"{node.type} has no parameter {param}.{hint}")
     return found
 
 
@@ -181,7 +214,7 @@ def read_value(spec: Param, text: str, name: str) -> Any:
         return readers.get(spec.kind, _text)(spec, text)
     except ValueError as error:
         said = str(error)
-        raise wrong_usage(f"--set {name}: {said}{'' if said.endswith('?') else '.'}") from None
+        raise WrongSetting(name, f"{said}{'' if said.endswith('?') else '.'}") from None
 
 
 def _text(_: Param, text: str) -> str:

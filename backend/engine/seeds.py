@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 from backend.graph.document import Graph, Node, Workflow
 from backend.graph.params import RANDOM
@@ -37,7 +38,13 @@ def settle_seeds(
 
 def put_seeds(workflow: Workflow, seeds: Mapping[str, int]) -> Workflow:
     """The document with the seeds that ``settle_seeds`` told of another copy of it."""
-    return _settled(workflow, _Putter(workflow, seeds)) if seeds else workflow
+    return put_params(workflow, seeds)
+
+
+def put_params(workflow: Workflow, values: Mapping[str, Any]) -> Workflow:
+    """The document with parameters set at places such as ``loop/noise.seed`` or, in a subgraph,
+    ``subgraph:NAME/noise.seed``; a place that is not there is left out."""
+    return _settled(workflow, _Putter(workflow, values)) if values else workflow
 
 
 def _settled(workflow: Workflow, settler: _Settler) -> Workflow:
@@ -142,20 +149,20 @@ class _Settler:
 
 
 class _Putter(_Settler):
-    """Puts known seeds into one document."""
+    """Puts known values into one document."""
 
-    def __init__(self, workflow: Workflow, seeds: Mapping[str, int]) -> None:
+    def __init__(self, workflow: Workflow, values: Mapping[str, Any]) -> None:
         super().__init__(workflow, {}, None, draw)
-        self._known: dict[str, dict[str, int]] = {}
-        for place, seed in seeds.items():
+        self._known: dict[str, dict[str, Any]] = {}
+        for place, value in values.items():
             path, _, param = place.rpartition(".")
-            self._known.setdefault(path, {})[param] = seed
+            self._known.setdefault(path, {})[param] = value
 
     def _node(self, node: Node, path: str, name: str) -> Node:
-        seeds = self._known.get(path + name)
-        if seeds is None:
+        found = self._known.get(path + name)
+        if found is None:
             return node
-        return replace(node, params=MappingProxyType({**node.params, **seeds}))
+        return replace(node, params=MappingProxyType({**node.params, **found}))
 
 
 def _at(graph: Graph, path: str) -> Node | None:

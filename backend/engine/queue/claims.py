@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from backend.engine.queue.batches import among
 from backend.engine.queue.ending import add_crash, end
 from backend.engine.queue.errors import unusable
 from backend.engine.queue.job import COLUMNS, Crash, Ending, Job, State, Timing, job_of
@@ -27,14 +28,16 @@ def first(jobs: Sequence[Job]) -> int:
 class Claims:
     """A runner's hold on the jobs of a queue; as long as its process lives, nobody else's."""
 
-    def __init__(self, queue: Queue, attempts: int = 3) -> None:
-        """``attempts``: how often a job is begun when the process that runs it dies.
+    def __init__(self, queue: Queue, attempts: int = 3, batches: Sequence[int] = ()) -> None:
+        """``attempts``: how often a job is begun when the process that runs it dies; ``batches``:
+        whose jobs alone are taken, any where there are none.
 
         Raises:
             QueueError: the runner's lease cannot be written.
         """
         self._queue = queue
         self._attempts = attempts
+        self._mine = among(batches)
         try:
             sweep(queue.leases)
             self._lease = Lease(queue.leases)
@@ -70,7 +73,7 @@ class Claims:
         """The waiting jobs of the highest priority as they stand in the line; none while the queue
         is paused."""
         rows = self._queue.database.read(
-            f"SELECT {COLUMNS} FROM jobs WHERE state = 'queued' AND NOT paused"
+            f"SELECT {COLUMNS} FROM jobs WHERE state = 'queued' AND NOT paused AND {self._mine}"
             " AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'paused')"
             " ORDER BY priority DESC, position, id LIMIT ?",
             most,

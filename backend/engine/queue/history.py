@@ -28,14 +28,14 @@ def past(queue: Queue, number: int) -> Past:
         Refused: there is no such job, or it has not ended.
     """
     job = queue.job(number)
-    for found in _pasts(queue, "j.id = ?", (number,), 1):
+    for found in pasts(queue, "j.id = ?", (number,), 1):
         return found
     raise Refused(f"Job {number} is {job.state}; it comes into the history when it has ended.")
 
 
 def latest(queue: Queue, limit: int = -1) -> Iterator[Past]:
     """The history, the last that ended first; ``limit`` below 0: all of it."""
-    return _pasts(queue, "TRUE", (), limit)
+    return pasts(queue, "TRUE", (), limit)
 
 
 def search(queue: Queue, words: Sequence[str], limit: int = -1) -> Iterator[Past]:
@@ -52,7 +52,7 @@ def search(queue: Queue, words: Sequence[str], limit: int = -1) -> Iterator[Past
     indexed = [f"%{word}%" for word in wanted if _is_indexed(word)]
     condition = " AND ".join([*conditions, *("text LIKE ?" for _ in indexed)])
     values += indexed
-    return _pasts(queue, f"j.id IN (SELECT rowid FROM words WHERE {condition})", values, limit)
+    return pasts(queue, f"j.id IN (SELECT rowid FROM words WHERE {condition})", values, limit)
 
 
 def _is_indexed(word: str) -> bool:
@@ -61,8 +61,11 @@ def _is_indexed(word: str) -> bool:
     return all(len(run) > 2 for run in word.replace("%", "_").split("_"))
 
 
-def _pasts(queue: Queue, condition: str, values: Sequence[object], limit: int) -> Iterator[Past]:
-    """Entries page by page, so that a long history is never in memory as a whole."""
+def pasts(
+    queue: Queue, condition: str, values: Sequence[object], limit: int = -1
+) -> Iterator[Past]:
+    """The ended jobs ``j`` with results ``r`` for which an SQL condition holds, the last first;
+    page by page, so that a long history is never in memory as a whole."""
     columns = ", ".join(f"j.{name}" for name in COLUMNS.split(", "))
     before: tuple[float, int] = (float("inf"), 0)
     while limit:

@@ -14,6 +14,7 @@ from backend.engine.client import Crash as HostCrash
 from backend.engine.client import JobOutcome, JobTurns
 from backend.engine.events import Event
 from backend.engine.queue.ahead import Ahead
+from backend.engine.queue.batches import standing_of
 from backend.engine.queue.claims import Claims, first, reclaim
 from backend.engine.queue.errors import QueueError
 from backend.engine.queue.job import Crash, Ending, Job, State
@@ -70,15 +71,17 @@ class Runner:
         *,
         attempts: int = 3,
         choose: Callable[[Sequence[Job]], int] = first,
+        batches: Sequence[int] = (),
     ) -> None:
-        """``client`` makes, with the first job, who computes; ``attempts`` and ``choose`` are as
-        in ``Claims``."""
+        """``client`` makes, with the first job, who computes; ``attempts``, ``choose`` and
+        ``batches`` are as in ``Claims``. With ``batches`` the work is over when theirs is."""
         self._queue = queue
         self._make = client
         self._client: Client | None = None
         self._observer = observer
         self._attempts = attempts
         self._choose = choose
+        self._batches = batches
         self._barren: set[int] = set()  # jobs of late with which the host died before they began
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._watch: Watch | None = None
@@ -103,7 +106,7 @@ class Runner:
                 a job.
         """
         counts: dict[State, int] = {}
-        claims = Claims(self._queue, self._attempts)
+        claims = Claims(self._queue, self._attempts, self._batches)
         self._ahead = Ahead(claims, partial(order_of, self._queue))
         try:
             with self._ringing(stop):
@@ -113,7 +116,7 @@ class Runner:
                         state = self._run(claims, job, stop)
                         counts[state] = counts.get(state, 0) + 1
                         continue
-                    standing = self._queue.standing
+                    standing = standing_of(self._queue, self._batches)
                     if not (wait or standing.queued or standing.running):
                         break
                     with contextlib.suppress(Empty):
