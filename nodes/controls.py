@@ -48,12 +48,12 @@ def control_lora(
 ) -> Model:
     """Let a model follow a picture: its edges, its lines, its colours (EasyControl).
 
-    `file` was trained with Train adapter, form control, or by this method elsewhere; it says what
-    kind of picture it follows, and `image` is one of that kind, in the size that is made: chain
-    control_edges or control_colours before it. Chain several nodes for several controls. The model
-    looks at the picture's tokens beside its own; at `strength` 1 as at its own, above it more. 0
-    gives the same bits as no control. `begin` and `end` keep it to a part of the steps. `cache`
-    keeps what the picture's tokens say for the length of a run, which changes the time alone.
+    `file` was trained with Train adapter, form control, for one kind of picture, and `image` is one
+    of that kind, in the size that is made: chain control_edges or control_colours before it. Chain
+    several nodes for several controls. The model looks at the picture's tokens beside its own; at
+    `strength` 1 as it learnt to, above it more. 0 gives the same bits as no control. `begin` and
+    `end` keep it to a part of the steps. `cache` keeps what the picture's tokens say for the length
+    of a run, which changes the time alone.
 
     Example: load_image -> control_edges -> control_lora(file="edges.safetensors") -> sample.model.
     """

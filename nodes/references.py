@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend.models import reference
-from backend.models.agree import same_latent_space, size_fits
+from backend.models.agree import runs_in_steps, same_latent_space, size_fits
 from backend.models.costs import coding, encoding
 from backend.models.explain import explained
 from backend.models.family import SeeingFamily, describe, family_of
@@ -126,6 +126,7 @@ def _(
     image: Facts | None,
     model: Facts | None = None,
 ) -> Facts:
+    runs_in_steps(model)
     same_latent_space(vae, model)
     _takes(vae, image)
     return conditioning or facts_of("Conditioning")

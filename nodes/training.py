@@ -108,8 +108,12 @@ def train_adapter(
             del provenance
             courses.write(done.course, path)
 
-        saved = ctx.save(name, ".safetensors", write)
-        return TrainedAdapter(saved.path, samples(done.course), plot(done.losses))
+        try:
+            sheet = samples(done.course)
+            saved = ctx.save(name, ".safetensors", write)
+        finally:
+            done.course.close()
+        return TrainedAdapter(saved.path, sheet, plot(done.losses))
 
 
 def _check_plain(model: Model) -> None:
@@ -121,8 +125,8 @@ def _check_plain(model: Model) -> None:
     refuse_whole(model)
     if len(experts_of(model)) > 1:
         raise UserError(
-            "This model has several experts, and an adapter learns beside one. Load the part that "
-            "is to be taught as a model of its own."
+            "This model has several experts, and an adapter learns beside one network. Choose a "
+            "model with one."
         )
     if model.patches:
         raise UserError(

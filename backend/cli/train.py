@@ -71,7 +71,9 @@ def adapter(
             help="Side of a square of the pictures' area; 0: the model's own.",
         ),
     ] = 0,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed.")
+    ] = 0,
     samples: Annotated[
         int,
         typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,8 +59,11 @@ def train_adapter(wish: Wish, *, json: bool) -> int:
         tell(f"The checkpoint lies in {order.folder}; the same command goes on from it.")
         with _shown(wish, order, output) as watcher:
             done = train(order, watcher)
-        courses.write(done.course, wish.out)
-        _save(wish.out.with_name(f"{wish.out.stem}-samples.png"), samples(done.course))
+        try:
+            courses.write(done.course, wish.out)
+            _save(wish.out.with_name(f"{wish.out.stem}-samples.png"), samples(done.course))
+        finally:
+            done.course.close()
         _save(wish.out.with_name(f"{wish.out.stem}-loss.png"), plot(done.losses))
     loss = done.losses[-1] if done.losses else 0.0
     size = wish.out.stat().st_size
@@ -74,6 +78,8 @@ def _check_out(path: Path) -> None:
         raise wrong_usage(f"--out {path}: the file's name ends in .safetensors.")
     if path.is_dir() or not path.parent.is_dir():
         raise wrong_usage(f"--out {path}: there is no folder {path.parent} to write a file in.")
+    if not os.access(path.parent, os.W_OK):
+        raise wrong_usage(f"--out {path}: the folder {path.parent} may not be written to.")
 
 
 def _order(wish: Wish, device: str) -> Order:

@@ -40,6 +40,11 @@ def edit(
         DiffusionError: the family has no self attention of images, or what ``find_noise`` and
             ``denoise`` raise.
     """
+    if latent.mask is not None:
+        raise DiffusionError(
+            "This latent has an in-paint mask, and RF-Edit makes the whole picture anew. Take the "
+            "mask off, and put the picture back outside of it with composite."
+        )
     term = Term("positive", source)
     plain = Guider("none", {}, guider.model, (term,))
     bank = Bank(inject, depth, schedule.steps)
@@ -59,7 +64,7 @@ class Bank:
         """``inject`` of ``steps`` are kept, those at the most noise."""
         self._last = min(inject, steps)
         self._depth = depth
-        self._held: dict[tuple[Place, int, int], Tensor] = {}
+        self._held: dict[tuple[Place, int, int, int], Tensor] = {}
         self._place: tuple[int, float, int] = (-1, 0.0, 0)
 
     def turn(self) -> None:
@@ -109,14 +114,18 @@ class Bank:
         """Remember the values of the image tokens."""
         if call.moment.step < self._last:
             seen = call.value[..., call.spans.image_keys, :]
-            self._held[(call.site.name, call.layer), call.moment.step, number] = seen
+            self._held[self._key(call, number)] = seen
         return call.attend()
+
+    def _key(self, call: Attention, number: int) -> tuple[Place, int, int, int]:
+        """By place, step and level; and by picture, where these go through the model singly."""
+        return (call.site.name, call.layer), call.moment.step, number, call.moment.first
 
     def give(self, call: Attention, number: int) -> Tensor:
         """Attend to the remembered values in the place of the image's own."""
         import torch
 
-        held = self._held.get(((call.site.name, call.layer), call.moment.step, number))
+        held = self._held.get(self._key(call, number))
         where = call.spans.image_keys
         if held is None or held.shape[1:] != call.value[..., where, :].shape[1:]:
             return call.attend()

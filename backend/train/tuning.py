@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -81,6 +82,10 @@ class Pupil:
     def load(self, weights: Weights) -> object:
         """A component."""
         return self._store.get(weights, self.device)
+
+    def close(self) -> None:
+        """Let go of the components, and of the thread that reads weights."""
+        self._store.close()
 
     def read(self, captions: Sequence[str]) -> Conditioning:
         """Captions as a conditioning with an entry for each."""
@@ -227,12 +232,16 @@ def tune(
     stop_at: int | None = None,
     teacher: Denoiser | None = None,
     watch: Watch = unwatched,
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Move the parameters of ``learnt``, or go on moving them; the checkpoint is ``path``.
 
     ``around`` is what surrounds each call of the model, ``teacher`` what it shall agree with.
     ``stop_at`` ends early as an interruption would; a run that goes on reaches the same bits as one
-    that was never broken off.
+    that was never broken off. ``check`` is called after each batch and may raise.
+
+    Raises:
+        CatalogError: the loss is no number any more.
     """
     rates = [mover.param_groups[0]["lr"] for mover in movers]
     start, losses = _restore(path, learnt, movers)
@@ -243,11 +252,22 @@ def tune(
             share = rate_share(step, plan.warmup, plan.steps, plan.hold)
             mover.param_groups[0]["lr"] = rate * share
         chance, total = checkpoint.step_generator(plan.seed, step), 0.0
-        for batch in batches(step, chance):
-            outer = (*around, *batch.around)
-            loss = loss_of(stage, outer, batch.clean, batch.sigma, batch.said, chance, teacher)
-            torch.autograd.backward(loss / plan.levels)
-            total += loss.item() / plan.levels
+        try:
+            for batch in batches(step, chance):
+                outer = (*around, *batch.around)
+                loss = loss_of(stage, outer, batch.clean, batch.sigma, batch.said, chance, teacher)
+                torch.autograd.backward(loss / plan.levels)
+                total += loss.item() / plan.levels
+                check()
+        except BaseException:  # the step was not taken: all before it is kept
+            if losses:
+                _keep(path, learnt, movers, losses)
+            raise
+        if not math.isfinite(total):
+            raise CatalogError(
+                f"The loss is no number any more at step {step + 1}. Take a lower rate, which "
+                "begins anew."
+            )
         torch.nn.utils.clip_grad_norm_(learnt.parameters(), 1.0)
         for mover in movers:
             mover.step()

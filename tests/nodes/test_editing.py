@@ -69,6 +69,26 @@ def test_each_injected_step_and_layer_counts(desk: Desk) -> None:
     assert np.array_equal(desk.edit(1), made[1])
 
 
+def test_pictures_that_go_singly_have_their_own_values(desk: Desk) -> None:
+    rng = np.random.default_rng(4)
+    pixels = rng.random((2, 32, 32, 3), dtype=np.float32)
+    both = vae_encode(desk.ctx, desk.found.vae, Image(pixels))
+    who, source = desk.who("a blue dog"), desk.text("a red cat")
+    whole = rf_edit(desk.ctx, who, source, both, 3, 2).samples
+    desk.ctx.frugal = True
+    try:
+        apart = rf_edit(desk.ctx, who, source, both, 3, 2).samples
+    finally:
+        desk.ctx.frugal = False
+    assert np.abs(apart - whole).max() < 1e-3 * np.abs(whole).max()
+
+
+def test_a_mask_is_refused_before_anything_runs(desk: Desk) -> None:
+    masked = desk.latent.but(mask=np.ones((1, *desk.latent.samples.shape[-2:]), np.float32))
+    with pytest.raises(UserError, match="RF-Edit makes the whole picture anew"):
+        rf_edit(desk.ctx, desk.who("a blue dog"), desk.text("a red cat"), masked)
+
+
 def test_models_without_such_attention_say_so(tmp_path: Path) -> None:
     sana = Desk(tiny_sana.write(tmp_path / "sana"), 64)
     with pytest.raises(UserError, match="no attention among image tokens to remember"):

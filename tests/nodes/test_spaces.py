@@ -232,6 +232,9 @@ STEPWISE: dict[str, dict[str, Any]] = {
     "expert_guider": {"positive": "t.conditioning", "negative": "t.conditioning"},
     "compose_conditions": {"negative": "t.conditioning", "conditions": ["t.conditioning"]},
     "sample": {"positive": "t.conditioning", "latent": "l.latent"},
+    "train_adapter": {},
+    "control_lora": {"vae": "v.vae", "image": "i.image"},
+    "reference_image": {"conditioning": "t.conditioning", "vae": "v.vae", "image": "i.image"},
 }
 
 
@@ -257,6 +260,7 @@ def test_a_model_that_runs_whole_goes_into_no_node_that_takes_steps(
     basis["l"]["inputs"]["model"] = "b.model"
     nodes = basis | {
         "b": {"type": "load_model", "params": {"model": "base"}},
+        "i": {"type": "solid_image", "params": {"width": 32, "height": 32}},
         "m": {"type": "load_pipeline", "params": {"model": whole}},
         "x": {"type": kind, "inputs": inputs},
     }

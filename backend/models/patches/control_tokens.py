@@ -127,7 +127,7 @@ def remembered(stage: Stage, lay: Lay, picture: Tensor, moment: Moment) -> Kept:
         key, value = call.key[..., seen, :], call.value[..., seen, :]
         found[call.site.name, call.layer] = key, value
         among = call.but(query=call.query[..., asked, :], key=key, value=value, mask=None)
-        return _over(call.attend(), among.attend(), asked)
+        return _over(call.alone(), among.alone(), asked)
 
     terms, denoiser = moment.terms, stage.denoiser
     rows = picture[moment.first : moment.first + moment.count] if len(picture) > 1 else picture
@@ -218,4 +218,4 @@ def _mask(
     return torch.cat([first, score.to(first).expand(shape)], -1)
 
 
-CONTROL_TOKENS = PatchKind(CONTROL, "Control", make, rank=5)
+CONTROL_TOKENS = PatchKind(CONTROL, "Control", make, rank=3)

@@ -65,6 +65,13 @@ class Attention:
             self.query, self.key, self.value, attn_mask=self.mask, **self.options
         )
 
+    def alone(self) -> Tensor:
+        """The same, and no hook beneath this one sees it."""
+        import torch
+
+        with torch._C.DisableTorchFunction():  # noqa: SLF001 - modes too, which nothing else does
+            return self.attend()
+
 
 Hook = Callable[[Attention], "Tensor"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import blake3
@@ -19,8 +20,8 @@ from backend.train.adapter.sets import Example
 from backend.train.tuning import Pupil
 from backend.values import Image
 
-AT_ONCE = 50
-"""Pictures that are encoded together."""
+AT_ONCE = 2**22
+"""Pixels of pictures that are read together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +56,14 @@ def code(
     found, done = [], 0
     for number, (sides, members) in enumerate(groups.items()):
         path = folder / f"latents-{number}.safetensors"
-        said = _digest(pupil, members, sides)
+        said = _digest(pupil, members, sides, partial(check, done, len(examples)))
         held = _held(path, said)
         if held is None:
             parts = []
-            for first in range(0, len(members), AT_ONCE):
+            few = max(1, AT_ONCE // (sides[0][0] * sides[0][1]))
+            for first in range(0, len(members), few):
                 check(done + first, len(examples))
-                parts.append(_encoded(pupil, members[first : first + AT_ONCE], sides))
+                parts.append(_encoded(pupil, members[first : first + few], sides))
             held = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
             _write(path, held, said)
         done += len(members)
@@ -75,7 +77,11 @@ def _sides(pupil: Pupil, path: Path, size: int) -> tuple[int, int]:
     """Width and height at which a picture is learnt: its shape, with the area of the square, and
     sides that the model can take."""
     seen = probe_image(path)
-    wide, high = int(seen.width or 1), int(seen.height or 1)
+    if not seen.width or not seen.height:  # a TIFF with pages of several sizes: the first counts
+        first = read_image(path)[0]
+        wide, high = first.width, first.height
+    else:
+        wide, high = int(seen.width), int(seen.height)
     multiple = describe(pupil.refs.model).geometry.multiple
     scale = size / (wide * high) ** 0.5 / multiple
     width, height = (max(1, round(side * scale)) * multiple for side in (wide, high))
@@ -119,10 +125,16 @@ def fitted(path: Path, width: int, height: int) -> np.ndarray:
     return np.clip(np.ascontiguousarray(cut, np.float32), 0, 1)
 
 
-def _digest(pupil: Pupil, members: Sequence[Example], sides: Sequence[tuple[int, int]]) -> str:
+def _digest(
+    pupil: Pupil,
+    members: Sequence[Example],
+    sides: Sequence[tuple[int, int]],
+    check: Callable[[], None],
+) -> str:
     """What latents follow from: the VAE, the sizes and the files' contents."""
     hasher = blake3.blake3(f"{pupil.refs.vae.identity} {sides}".encode())
     for path in _files(members):
+        check()
         hasher.update(path.read_bytes())
     return hasher.hexdigest()
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+import blake3
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -25,6 +28,9 @@ from backend.train.adapter.sets import Example
 from backend.train.tuning import Batch, Batches, Pupil, Watch, draw_levels, tune, unwatched
 from backend.train.vae import Log
 from backend.values import Conditioning
+
+OF = "of.txt"
+"""What the checkpoint beside it follows from."""
 
 CHECKPOINT = "checkpoint.pt"
 """What goes on after an interruption; it is read by this program alone."""
@@ -43,11 +49,16 @@ class Course:
     learnt: nn.Module
     groups: tuple[Group, ...]
     folder: Path
+    check: Callable[[], None]
 
     @property
     def part(self) -> str:
         """The component that the adapter is laid over."""
         return self.pupil.refs.model.part
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self.pupil.close()
 
     def batches(self) -> Batches:
         """Examples of one size at several noise levels in each step."""
@@ -105,11 +116,33 @@ def begin(
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.course.seed)
     pupil = Pupil(model, device)
+    try:
+        return _ready(pupil, form, examples, plan, folder, check)
+    except BaseException:
+        pupil.close()
+        raise
+
+
+def _ready(
+    pupil: Pupil,
+    form: Form,
+    examples: Sequence[Example],
+    plan: AdapterPlan,
+    folder: Path,
+    check: Callable[[int, int], None],
+) -> Course:
+    if experts := describe(pupil.refs.model).experts:
+        raise CatalogError(
+            f"This model has {1 + len(experts)} experts, and an adapter learns beside one network. "
+            "Choose a model with one."
+        )
     size = plan.size or describe(pupil.refs.model).defaults.width
     groups = code(pupil, examples, size, folder, check)
     pupil.stage.net.requires_grad_(False)
-    learnt = form.begin(pupil.stage, plan).to(device)
-    return Course(pupil, plan, form, learnt, groups, folder)
+    learnt = form.begin(pupil.stage, plan).to(pupil.device)
+    return Course(
+        pupil, plan, form, learnt, groups, folder, lambda: check(len(examples), len(examples))
+    )
 
 
 def train(
@@ -125,9 +158,10 @@ def train(
     """
     path = course.folder / CHECKPOINT
     _check_same(path, course)
+    _mark(course)
     mover = torch.optim.AdamW(course.learnt.parameters(), course.plan.rate, weight_decay=0.0)
     tune(course.pupil.stage, course.batches(), course.learnt, [mover], (), course.plan.course,
-         path, log, stop_at, watch=watch)  # fmt: skip
+         path, log, stop_at, watch=watch, check=course.check)  # fmt: skip
 
 
 def losses(course: Course) -> list[float]:
@@ -137,14 +171,29 @@ def losses(course: Course) -> list[float]:
 
 
 def write(course: Course, path: Path, more: Mapping[str, str] | None = None) -> None:
-    """Write the adapter as safetensors in bf16, whole or not at all; ``more`` is said in it too."""
+    """Write the adapter as safetensors in bf16, whole or not at all; ``more`` is said in it too.
+
+    Raises:
+        CatalogError: the file cannot be written, or the adapter holds what is no number.
+    """
     tensors = cast(Learnt, course.learnt).tensors(course.part)
     held = {name: value.detach().cpu().bfloat16().contiguous() for name, value in tensors.items()}
+    if not all(bool(torch.isfinite(value).all()) for value in held.values()):
+        raise CatalogError(
+            "The adapter holds values that are no numbers, so it is not written. Take a lower rate."
+        )
     temporary = path.with_name(path.name + ".part")
-    save_file(held, temporary, metadata={**metadata(course), **(more or {})})
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        save_file(held, temporary, metadata={**metadata(course), **(more or {})})
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise CatalogError(
+            f"{path} cannot be written ({error}). The checkpoint is kept: make room or choose "
+            "another place, and the same command goes on from it."
+        ) from error
 
 
 def metadata(course: Course) -> dict[str, str]:
@@ -201,15 +250,42 @@ class _Reader:
         return Conditioning(first.space, joined, first.params)
 
 
+def _said(course: Course) -> str:
+    """What a checkpoint follows from, but for the number of steps: model, plan and examples."""
+    plan = replace(course.plan, course=replace(course.plan.course, steps=0))
+    hasher = blake3.blake3(f"{course.pupil.refs.model.identity} {plan}".encode())
+    for group in course.groups:
+        for array in (group.latents, *group.references):
+            hasher.update(np.ascontiguousarray(array).tobytes())
+        hasher.update(repr(group.captions).encode())
+    return hasher.hexdigest()
+
+
+def _mark(course: Course) -> None:
+    """Say beside the checkpoint what it is of."""
+    (course.folder / OF).write_text(_said(course), "utf-8")
+
+
 def _check_same(path: Path, course: Course) -> None:
-    """Refuse to go on with another adapter's checkpoint."""
-    state: Mapping[str, Any] | None = checkpoint.load(path)
+    """Refuse to go on with another adapter's checkpoint, or with one that went further."""
+    try:
+        state: Mapping[str, Any] | None = checkpoint.load(path)
+        of = (path.parent / OF).read_text("utf-8") if state is not None else ""
+    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, EOFError) as error:
+        raise CatalogError(
+            f"The checkpoint {path} cannot be read ({str(error)[:120]}). Remove the folder, and "
+            "the training begins anew."
+        ) from error
     if state is None:
         return
-    mine = {name: tuple(value.shape) for name, value in course.learnt.state_dict().items()}
-    theirs = {name: tuple(value.shape) for name, value in state["learnt"].items()}
-    if mine != theirs:
+    if of != _said(course):
         raise CatalogError(
-            f"{path.parent} holds the checkpoint of another adapter (other layers or another "
-            "rank). Choose another folder, or the settings that it was begun with."
+            f"{path.parent} holds the checkpoint of another adapter (another model, set or other "
+            "settings). Choose another folder, or the settings that it was begun with."
+        )
+    if int(state["step"]) > course.plan.course.steps:
+        raise CatalogError(
+            f"This adapter has learnt for {int(state['step'])} steps already, and "
+            f"{course.plan.course.steps} are asked for. Ask for more, or remove {path.parent} to "
+            "begin anew."
         )

@@ -32,6 +32,7 @@ def samples(course: Course, count: int = 4, hooks: Hooks | None = None) -> Image
     """
     group = max(course.groups, key=lambda each: len(each.captions))
     picked = np.linspace(0, len(group.captions) - 1, min(count, len(group.captions))).round()
+    hooks = hooks or Hooks(check=course.check)
     rows = [_row(course, int(number), hooks) for number in sorted(set(picked.tolist()))]
     width = max(row.shape[1] for row in rows)
     padded = [np.pad(row, ((0, GAP), (0, width - row.shape[1]), (0, 0)), constant_values=1.0)

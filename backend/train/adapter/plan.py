@@ -17,9 +17,8 @@ class AdapterPlan:
 
     ``form`` is one of ``forms.forms()``. ``rank`` is that of the factors; ``rate`` the learning
     rate at its level; ``size`` the side in pixels of a square that has the area of the pictures
-    learnt from (0: what the model makes by itself). ``plain`` is the share of examples from whose
-    text nothing is said, 0..1, so that guidance has something to guide away from; ``bare`` that of
-    examples that are shown without the pictures beside them.
+    learnt from (0: what the model makes by itself); ``bare`` the share of steps in which examples
+    are shown without the pictures beside them, 0..1.
     """
 
     form: str = "text"
@@ -44,7 +43,7 @@ class AdapterPlan:
             )
         if not 1 <= self.rank <= 1024:
             raise CatalogError(f"The rank is {self.rank}. Choose one from 1 to 1024.")
-        if self.size < 0 or self.course.steps < 1 or self.course.batch < 1:
-            raise CatalogError("Size, steps and batch are whole numbers above 0.")
+        if min(self.course.steps, self.course.batch, self.course.levels) < 1 or self.size < 0:
+            raise CatalogError("Steps, batch and levels are above 0, the size is 0 or more.")
         if not 0 < self.rate <= 1:
             raise CatalogError(f"The rate is {self.rate:g}. Choose one above 0, such as 0.001.")

@@ -44,7 +44,7 @@ class Watcher:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The finished adapter, and the loss of all its steps."""
+    """The finished adapter, and the loss of all its steps. Whoever has it closes the course."""
 
     course: courses.Course
     losses: tuple[float, ...]
@@ -70,7 +70,11 @@ def train(order: Order, watcher: Watcher) -> Trained:
             if watcher.every and done % watcher.every == 0 and done < steps:
                 watcher.show(_looks(course))
 
-        courses.train(course, _silent, watch)
+        try:
+            courses.train(course, _silent, watch)
+        except BaseException:
+            course.close()
+            raise
         losses = losses or courses.losses(course)
     return Trained(course, tuple(losses))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from backend.catalog.errors import CatalogError
+from backend.media.folders import natural
 
 TABLE = "set.jsonl"
 """The file of a set that names its pictures; without one, captions lie in text files."""
@@ -57,9 +59,9 @@ def read_set(folder: Path) -> tuple[Example, ...]:
 
 def _from_table(table: Path) -> tuple[Example, ...]:
     try:
-        lines = table.read_text("utf-8").splitlines()
+        lines = table.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise CatalogError(f"{table} cannot be read ({error}).") from error
+        raise CatalogError(f"{table} cannot be read ({error}). Save it as UTF-8.") from error
     rows = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     return tuple(_row(table, number, line) for number, line in rows)
 
@@ -84,15 +86,32 @@ def _row(table: Path, number: int, line: str) -> Example:
 
 def _inside(folder: Path, name: str, where: str) -> Path:
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
+    except (OSError, ValueError):
+        inside, there = True, False
+    if not inside:
         raise CatalogError(f"{where}: {name} lies outside of {folder}. Put the picture in there.")
-    if not path.is_file():
+    if not there:
         raise CatalogError(f"{where}: there is no {name} in {folder}. Add it or drop the line.")
     return path
 
 
 def _from_texts(folder: Path) -> tuple[Example, ...]:
-    pictures = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    try:
+        names = sorted((p.name for p in folder.iterdir()), key=natural)
+    except OSError as error:
+        raise CatalogError(f"{folder} cannot be read ({error.strerror}).") from error
+    pictures = [
+        _inside(folder, name, f"In {folder.name}")
+        for name in names
+        if Path(name).suffix.lower() in SUFFIXES
+    ]
+    for first, second in pairwise(sorted(pictures, key=lambda path: path.stem)):
+        if first.stem == second.stem:
+            raise CatalogError(
+                f"{first.name} and {second.name} in {folder} would share their caption. Rename one."
+            )
     beside: dict[str, list[Path]] = {}
     plain = []
     for path in pictures:
@@ -110,9 +129,9 @@ def _from_texts(folder: Path) -> tuple[Example, ...]:
                 "empty."
             )
         try:
-            caption = " ".join(words.read_text("utf-8").split())
+            caption = " ".join(words.read_text("utf-8-sig").split())
         except (OSError, UnicodeDecodeError) as error:
-            raise CatalogError(f"{words} cannot be read ({error}).") from error
+            raise CatalogError(f"{words} cannot be read ({error}). Save it as UTF-8.") from error
         found.append(Example(path, caption, tuple(beside.pop(path.stem, []))))
     if beside:
         lone = next(iter(beside.values()))[0]

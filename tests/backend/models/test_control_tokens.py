@@ -163,6 +163,15 @@ def test_several_at_once(bench: Bench, file: Path) -> None:
     assert min(far(both, bench.run((first,))), far(both, bench.run((second,)))) > 1e-5
 
 
+def test_each_picture_is_read_by_itself(bench: Bench, file: Path) -> None:
+    """What one picture says does not hang on whether another is followed, or in which order."""
+    first = patched(bench, file)
+    early = patched(bench, file, picture=picture(bench, seed=8), span=(0.0, 0.5))
+    assert far(bench.run((first, early)), bench.run((early, first))) < 1e-4
+    anew = patched(bench, file, cache=False)
+    assert np.array_equal(bench.run((early, first)), bench.run((early, anew)))
+
+
 def test_bad_pictures_and_files_are_told(bench: Bench, file: Path, tmp_path: Path) -> None:
     small = picture(bench)[..., :-2, :-2]
     with pytest.raises(DiffusionError, match="The control picture has"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from backend.catalog.errors import CatalogError
@@ -193,20 +195,17 @@ def test_pictures_of_several_shapes_are_learnt_by_shape(model: Path, tmp_path: P
     courses.train(course, quiet)
 
 
-def test_latents_are_kept_until_a_picture_changes(model: Path, plain: Path, tmp_path: Path) -> None:
-    seen: list[int] = []
-
-    def told(done: int, of: int) -> None:
-        seen.append(done)
-
-    place = tmp_path / "set"
+def test_latents_are_kept_until_a_picture_changes(model: Path, tmp_path: Path) -> None:
+    place, run = tmp_path / "set", tmp_path / "run"
     write_set(place, drawn(4, 0))
-    for _ in range(2):
-        courses.begin(str(model), read_set(place), PLAN, tmp_path / "run", "cpu", told)
-    assert seen == [0]
-    write_set(place, [*drawn(3, 0), *drawn(1, 0, (33, 33))])
-    courses.begin(str(model), read_set(place), PLAN, tmp_path / "run", "cpu", told)
-    assert len(seen) == 2
+    begun(model, place, run).close()
+    kept = (run / "latents-0.safetensors").stat().st_mtime_ns
+    begun(model, place, run).close()
+    assert (run / "latents-0.safetensors").stat().st_mtime_ns == kept
+    write_set(place, drawn(4, 0))
+    Image.fromarray(drawn(1, 1)[0].references[0]).save(place / "00003.png")
+    begun(model, place, run).close()
+    assert (run / "latents-0.safetensors").stat().st_mtime_ns != kept
 
 
 def test_what_makes_no_sense_is_said(
@@ -227,11 +226,50 @@ def test_what_makes_no_sense_is_said(
 
 
 def test_another_adapters_checkpoint_is_not_gone_on_with(
+    model: Path, plain: Path, paired: Path, tmp_path: Path
+) -> None:
+    made(model, plain, tmp_path / "a")
+    for plan in (replace(PLAN, rank=5), replace(PLAN, rate=1e-3)):
+        with pytest.raises(CatalogError, match="checkpoint of another adapter"):
+            made(model, plain, tmp_path / "a", plan)
+    write_set(tmp_path / "other", [*drawn(3, 0), Drawn(drawn(1, 1)[0].references[0], "another")])
+    with pytest.raises(CatalogError, match="checkpoint of another adapter"):
+        made(model, tmp_path / "other", tmp_path / "a")
+    with pytest.raises(CatalogError, match="has learnt for 6 steps already, and 3"):
+        made(model, plain, tmp_path / "a", replace(PLAN, course=replace(COURSE, steps=3)))
+    (tmp_path / "a" / courses.CHECKPOINT).write_bytes(b"no checkpoint")
+    with pytest.raises(CatalogError, match="cannot be read"):
+        made(model, plain, tmp_path / "a")
+
+
+def test_a_loss_that_is_no_number_ends_the_training(
     model: Path, plain: Path, tmp_path: Path
 ) -> None:
-    made(model, plain, tmp_path)
-    with pytest.raises(CatalogError, match="checkpoint of another adapter"):
-        made(model, plain, tmp_path, replace(PLAN, rank=5))
+    course = begun(model, plain, tmp_path)
+    with torch.no_grad():
+        next(course.learnt.parameters()).fill_(float("nan"))
+    with pytest.raises(CatalogError, match="no number any more at step 1"):
+        courses.train(course, quiet)
+    with pytest.raises(CatalogError, match="holds values that are no numbers"):
+        courses.write(course, tmp_path / "adapter.safetensors")
+    course.close()
+    assert not list(tmp_path.glob("*.pt")) + list(tmp_path.glob("adapter*"))
+
+
+def test_nothing_of_a_model_stays_when_a_course_is_closed(
+    model: Path, plain: Path, tmp_path: Path
+) -> None:
+    def readers() -> int:
+        return sum("weft-weights" in thread.name for thread in threading.enumerate())
+
+    before = readers()
+    course = begun(model, plain, tmp_path)
+    courses.train(course, quiet)
+    course.close()
+    assert readers() <= before
+    with pytest.raises(CatalogError):
+        begun(model, plain, tmp_path, replace(PLAN, targets="nose"))
+    assert readers() <= before
 
 
 def test_one_process_at_a_time_trains_in_a_folder(model: Path, plain: Path, tmp_path: Path) -> None:

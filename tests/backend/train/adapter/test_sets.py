@@ -90,3 +90,31 @@ def test_every_example_has_as_many_pictures_beside_it(tmp_path: Path) -> None:
     picture(tmp_path / "b.reference.png")
     with pytest.raises(CatalogError, match=r"b\.png has 1 pictures beside it, others have 0"):
         read_set(tmp_path)
+
+
+def test_names_go_by_their_numbers_and_share_no_caption(tmp_path: Path) -> None:
+    with_words(tmp_path, "a.png", "\ufeffa cat")
+    for k in (10, 2, 1):
+        picture(tmp_path / f"a.reference{k}.png")
+    (found,) = read_set(tmp_path)
+    assert found.caption == "a cat"
+    assert [p.name[11:-4] for p in found.references] == ["1", "2", "10"]
+    picture(tmp_path / "a.jpg")
+    with pytest.raises(CatalogError, match=r"would share their caption"):
+        read_set(tmp_path)
+
+
+def test_a_table_may_hold_any_letters(tmp_path: Path) -> None:
+    write_set(tmp_path, [Drawn(GREY, "one\u2028two\x85three")])
+    text = (tmp_path / "set.jsonl").read_text("utf-8")
+    (tmp_path / "set.jsonl").write_text("\ufeff" + text, "utf-8")
+    assert read_set(tmp_path)[0].caption == "one\u2028two\x85three"
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "set"
+    place.mkdir()
+    picture(tmp_path / "outside.png")
+    (place / "a.png").symlink_to(tmp_path / "outside.png")
+    with pytest.raises(CatalogError, match="lies outside of"):
+        read_set(place)
