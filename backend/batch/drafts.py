@@ -13,7 +13,7 @@ from backend.batch.rows import SEED, Point
 from backend.engine.queue.job import Draft
 from backend.engine.queue.submit import drafts
 from backend.engine.seeds import SUBGRAPH, put_params, settle_seeds
-from backend.graph.document import Exposed, Graph, Node, Workflow
+from backend.graph.document import Exposed, Node, Workflow, node_at
 from backend.graph.spec import NodeSpec, Param
 from backend.media.names import Field
 
@@ -144,18 +144,8 @@ def _declared(workflow: Workflow, specs: Specs, kind: str, param: str) -> Param 
             return specs[kind].param(param) if kind in specs else None
         subgraph = workflow.subgraphs.get(kind.removeprefix(SUBGRAPH))
         exposed: Exposed | None = subgraph.params.get(param) if subgraph is not None else None
-        node = _at(subgraph.graph, exposed.node) if subgraph and exposed else None
+        node = node_at(subgraph.graph, exposed.node) if subgraph and exposed else None
         if node is None or exposed is None:
             return None
         kind, param = node.type, exposed.param
     return None
-
-
-def _at(graph: Graph, path: str) -> Node | None:
-    node: Node | None = None
-    for part in path.split("/"):
-        node = graph.nodes.get(part)
-        if node is None:
-            return None
-        graph = node.body or Graph()
-    return node

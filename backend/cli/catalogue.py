@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from backend.cli.bars import bar
 from backend.cli.errors import FAILED, Stop, near, wrong_usage
 from backend.cli.streams import Output, tell
 
@@ -162,17 +162,6 @@ def _added(progress: Callable[[int, int], None]) -> Callable[[int], None]:
 
 @contextmanager
 def progress_bar(name: str, total: int = 0, *, json: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal; nothing elsewhere."""
-    if json or not sys.stderr.isatty():
-        yield lambda done, of: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns: Sequence[Any] = (
-        TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
-        TransferSpeedColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(name, total=total or None)
-        yield lambda done, of: bars.update(task, completed=done, total=of or total or None)
+    """A bar of bytes on a terminal; nothing elsewhere."""
+    with bar("bytes", total, json=json) as tell_bar:
+        yield lambda done, of: tell_bar(name, done, of)

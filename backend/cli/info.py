@@ -10,10 +10,10 @@ from typing import Any
 
 from backend.cli.errors import FAILED, wrong_usage
 from backend.cli.flow import find_flow, read_workflow
-from backend.cli.params import inner_graphs, node_at
+from backend.cli.params import inner_graphs
 from backend.cli.pictures import embedded
 from backend.cli.streams import Output, plain, put
-from backend.graph.document import Workflow
+from backend.graph.document import Workflow, node_at
 from backend.graph.format import FormatError, dump, parse
 
 LONGEST = 400
@@ -123,7 +123,7 @@ def _exposed(workflow: Workflow) -> dict[str, Any]:
     """The exposed parameters and what they are set to; ``default`` where the file says nothing."""
     found: dict[str, Any] = {}
     for name, exposed in workflow.expose.items():
-        node = node_at(workflow.graph, exposed.node.split("/"))
+        node = node_at(workflow.graph, exposed.node)
         if node is not None:
             found[name] = node.params.get(exposed.param, "default")
     return found

@@ -12,7 +12,7 @@ from typing import Any
 
 from backend.cli.errors import USAGE, Stop, near
 from backend.cli.places import built_in_models
-from backend.graph.document import Graph, Node, Workflow
+from backend.graph.document import Graph, Node, Workflow, node_at
 from backend.graph.spec import NodeSpec, Param
 
 Specs = Mapping[str, NodeSpec]
@@ -168,7 +168,7 @@ def param_spec(workflow: Workflow, specs: Specs, node: Node, param: str, name: s
         if subgraph is None:
             raise WrongSetting(name, f"the workflow has no {node.type}.")
         exposed = subgraph.params.get(param)
-        inner = None if exposed is None else node_at(subgraph.graph, exposed.node.split("/"))
+        inner = None if exposed is None else node_at(subgraph.graph, exposed.node)
         if exposed is None or inner is None:
             hint = near(param, subgraph.params)
             raise WrongSetting(name, f"{node.type} exposes no parameter {param}.{hint}")
@@ -182,17 +182,6 @@ def param_spec(workflow: Workflow, specs: Specs, node: Node, param: str, name: s
         hint = near(param, known) or (f" It has {', '.join(known)}." if known else "")
         raise WrongSetting(name, f"{node.type} has no parameter {param}.{hint}")
     return found
-
-
-def node_at(graph: Graph, path: Sequence[str]) -> Node | None:
-    """The node at a path through zones, or None."""
-    node: Node | None = None
-    for part in path:
-        node = graph.nodes.get(part)
-        if node is None:
-            return None
-        graph = node.body or Graph()
-    return node
 
 
 def read_value(spec: Param, text: str, name: str) -> Any:

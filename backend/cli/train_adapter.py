@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from backend.cli.bars import bar
 from backend.cli.errors import DONE, FAILED, Stop, wrong_usage
 from backend.cli.places import user_settings
 from backend.cli.run import real_device
@@ -110,37 +111,17 @@ def _shown(wish: Wish, order: Order, output: Output) -> Iterator[Watcher]:
     """Tells progress: a bar on a terminal, records with ``--json``."""
     from backend.train.adapter.session import Watcher
 
-    with _bar(json=output.json) as bar:
+    with bar("steps", json=output.json) as tell_bar:
 
         def told(done: int, steps: int, loss: float) -> None:
-            bar(f"loss {loss:.4f}", done, steps)
+            tell_bar(f"loss {loss:.4f}", done, steps)
             output.record({"event": "step", "done": done, "steps": steps, "loss": loss})
 
         def show(sheet: Image) -> None:
             _save(order.folder / "samples.png", sheet)
             output.record({"event": "samples", "file": str(order.folder / "samples.png")})
 
-        yield Watcher(told, lambda done, of: bar("pictures", done, of), show, wish.samples)
-
-
-@contextmanager
-def _bar(*, json: bool) -> Iterator[Callable[[str, int, int], None]]:
-    import sys
-
-    if json or not sys.stderr.isatty():
-        yield lambda words, done, of: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
-
-    columns: Sequence[Any] = (
-        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-        Remaining(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("", total=None)
-        yield lambda words, done, of: bars.update(task, description=words, completed=done, total=of)
+        yield Watcher(told, lambda done, of: tell_bar("pictures", done, of), show, wish.samples)
 
 
 def _save(path: Path, image: Image) -> None:

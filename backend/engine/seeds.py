@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from backend.graph.document import Graph, Node, Workflow
+from backend.graph.document import Graph, Node, Workflow, node_at
 from backend.graph.params import RANDOM
 from backend.graph.spec import NodeSpec
 
@@ -141,7 +141,7 @@ class _Settler:
                 return found is not None and found.kind == "seed"
             subgraph = self._workflow.subgraphs.get(kind.removeprefix(SUBGRAPH))
             exposed = subgraph.params.get(param) if subgraph is not None else None
-            node = _at(subgraph.graph, exposed.node) if subgraph and exposed else None
+            node = node_at(subgraph.graph, exposed.node) if subgraph and exposed else None
             if node is None or exposed is None:
                 return False
             kind, param = node.type, exposed.param
@@ -163,14 +163,3 @@ class _Putter(_Settler):
         if found is None:
             return node
         return replace(node, params=MappingProxyType({**node.params, **found}))
-
-
-def _at(graph: Graph, path: str) -> Node | None:
-    """The node at a path through zones, such as ``loop/noise``."""
-    node: Node | None = None
-    for part in path.split("/"):
-        node = graph.nodes.get(part)
-        if node is None:
-            return None
-        graph = node.body or Graph()
-    return node

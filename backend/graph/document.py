@@ -68,6 +68,17 @@ class Graph:
     extra: Mapping[str, Json] = field(default_factory=no_items)
 
 
+def node_at(graph: Graph, path: str) -> Node | None:
+    """The node at a path through zones, such as ``loop/noise``, or None."""
+    node: Node | None = None
+    for part in path.split("/"):
+        node = graph.nodes.get(part)
+        if node is None:
+            return None
+        graph = node.body or Graph()
+    return node
+
+
 @dataclass(frozen=True, slots=True)
 class Exposed:
     """A parameter of an inner node that is shown outside: in app mode, or on a subgraph's node."""

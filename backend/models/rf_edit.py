@@ -9,15 +9,12 @@ from backend.diffusion.around import Around, Moment
 from backend.diffusion.errors import DiffusionError
 from backend.models.patch import Stage
 from backend.models.run import denoise, find_noise
-from backend.models.seams.sites import Attention, layers_of, on_attention
+from backend.models.seams.sites import Attention, Place, image_sites, on_attention, places_of
 from backend.sdk import Context
 from backend.values import Conditioning, Guider, Latent, Noise, Schedule, Solver, Term
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-Place = tuple[str, int]
-"""The name of a site and a layer in it."""
 
 
 def edit(
@@ -80,8 +77,7 @@ class Bank:
         def laid(stage: Stage) -> Sequence[Around]:
             if not self._last:
                 return ()
-            sites = tuple(site for site in stage.card.sites if site.stream != "cross")
-            places = [(s.name, i) for s in sites for i in range(len(layers_of(stage.net, s.path)))]
+            places = places_of(stage.net, stage.card)
             if not places:
                 raise DiffusionError(
                     f"{stage.card.title} models have no attention among image tokens to remember. "
@@ -94,6 +90,7 @@ class Bank:
                     return call.attend()
                 return hook(call, self._place[2])
 
+            sites = image_sites(stage.card)
             inner = on_attention(stage.net, stage.card, through, stage.layout, sites)
             return (lambda moment: inner(self._entered(moment)),)
 

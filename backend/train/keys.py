@@ -15,8 +15,8 @@ from backend.diffusion.around import Around
 from backend.models.family import describe
 from backend.models.keys_file import CONVOLUTION, FAMILY, LAYERS, RATIO
 from backend.models.patch import Stage
-from backend.models.patches.compressed_keys import Kernels, compressed, deeper, places_of
-from backend.models.seams.sites import Attention, layers_of, on_attention
+from backend.models.patches.compressed_keys import Kernels, compressed, deeper
+from backend.models.seams.sites import Attention, layers_of, on_attention, places_of
 from backend.train.tuning import (
     Pupil,
     TunePlan,
@@ -103,7 +103,7 @@ def matrices(stage: Stage) -> dict[str, nn.Linear]:
 
 def around_of(stage: Stage, learnt: Learnt, ratio: int, layers: tuple[int, ...]) -> Around:
     """What the patch of the finished file will lay on, with convolutions that can learn."""
-    places = places_of(stage)
+    places = places_of(stage.net, stage.card)
     kernels: Kernels = {
         places[n]: (learnt.kernel(n, "key"), learnt.kernel(n, "value")) for n in layers
     }
@@ -113,7 +113,7 @@ def around_of(stage: Stage, learnt: Learnt, ratio: int, layers: tuple[int, ...])
 def channels_of(pupil: Pupil, layers: tuple[int, ...]) -> dict[int, int]:
     """The channels that keys have in some attentions: seen in one call of the network."""
     stage, found = pupil.stage, dict[int, int]()
-    places, geometry = places_of(stage), describe(stage.model).geometry
+    places, geometry = places_of(stage.net, stage.card), describe(stage.model).geometry
 
     def look(call: Attention) -> Tensor:
         if (call.site.name, call.layer) in places:
@@ -149,7 +149,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     pupil, teacher = Pupil(model, device), Pupil(model, device)
     check_flow(pupil)
-    layers = deeper(places_of(pupil.stage))
+    layers = deeper(places_of(pupil.stage.net, pupil.stage.card))
     channels = channels_of(pupil, layers)
     learnt = Learnt(pupil.stage, plan, channels).to(device)
     given = lessons(pupil, folder, plan.course.seed, plan.course.scenes, log)

@@ -18,10 +18,10 @@ import numpy as np
 from backend.media.pixels.outlines import edges
 from backend.sdk import Conditioning, Image, Model
 from backend.train.figures import machine, rate
-from backend.train.scene import Bytes, draw_item, picture
+from backend.train.scene import Bytes, picture
 from backend.train.scorer import score
 from backend.train.tasks import controls
-from backend.train.tasks.edits import KINDS, Edit, draw_edit
+from backend.train.tasks.edits import KINDS, draw_edit, untouched
 from backend.train.world import draw_spec
 from nodes.conditioning import encode_text
 from nodes.controls import control_lora
@@ -111,16 +111,6 @@ def control(desk: Desk, file: str, count: int, seed: int) -> None:
         print(f"{name:8} edge F1 {np.mean(matches):.3f} +- {half:.3f}   scene right {rate(right)}")
 
 
-def outside(edit: Edit) -> np.ndarray:
-    """The pixels that an edit does not touch, bool ``[128, 128]``."""
-    free = np.ones((128, 128), bool)
-    for item in edit.touched:
-        (rows, columns), _ = draw_item(item)
-        free[max(0, rows.start - 3) : rows.stop + 3,
-             max(0, columns.start - 3) : columns.stop + 3] = False  # fmt: skip
-    return free
-
-
 def decibels(first: np.ndarray, second: np.ndarray) -> float:
     error = float(np.mean((first.astype(np.float64) - second) ** 2))
     return 10 * float(np.log10(255**2 / max(error, 1e-9)))
@@ -142,7 +132,7 @@ def edits(desk: Desk, file: str, count: int, seed: int) -> None:
         for picture_made, each, was in zip(made, drawn, own, strict=True):
             right[each.kind].append(score(picture_made, each.after.facts).scene)
             if each.kind != "background":
-                free = outside(each)
+                free = untouched(each)
                 kept.append(decibels(picture_made[free], was[free]))
     for kind, hits in right.items():
         print(f"{kind:11} {rate(hits)}")

@@ -13,7 +13,7 @@ from backend.diffusion.schedule import number
 from backend.models.keys_file import CONVOLUTION
 from backend.models.lora.adapter import reference
 from backend.models.patch import PatchKind, Rows, Stage, within
-from backend.models.seams.sites import Attention, layers_of, on_attention
+from backend.models.seams.sites import Attention, Place, image_sites, on_attention, places_of
 from backend.values import Patch
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 RATIOS = (1, 2, 4, 8)
 """How many tokens a side may become one. Larger ones leave nothing to look at."""
-
-Place = tuple[str, int]
-"""The name of a site and a layer in it."""
 
 Kernels = Mapping[Place, tuple["Tensor", "Tensor"]]
 """By place: what keys and values are convolved with, each ``[heads * width, ratio, ratio]``."""
@@ -55,7 +52,7 @@ def make(stage: Stage, patch: Patch, rows: Rows) -> Around:
         raise DiffusionError(
             f"Keys are compressed or not: the strength is 1 or 0, not {patch.strength:g}."
         )
-    places = places_of(stage)
+    places = places_of(stage.net, stage.card)
     chosen = _chosen(places, patch.params.get("layers"), stage.card.title)
     kernels: Kernels = {}
     deltas: list[Any] = []
@@ -81,12 +78,6 @@ def make(stage: Stage, patch: Patch, rows: Rows) -> Around:
     return around
 
 
-def places_of(stage: Stage) -> list[Place]:
-    """All attentions of a network that look at the image, in the order of their numbers."""
-    sites = [site for site in stage.card.sites if site.stream != "cross"]
-    return [(site.name, i) for site in sites for i in range(len(layers_of(stage.net, site.path)))]
-
-
 def deeper(places: Sequence[Place]) -> tuple[int, ...]:
     """The numbers of the deeper half, which bears compression best."""
     return tuple(range(len(places) // 2, len(places)))
@@ -105,7 +96,7 @@ def compressed(
             f"{stage.card.title} models make videos, whose keys are not compressed here. Take the "
             "patch off."
         )
-    sites = tuple(site for site in stage.card.sites if site.stream != "cross")
+    sites = image_sites(stage.card)
     side = stage.card.geometry.patch
 
     def hook(call: Attention) -> Tensor:

@@ -11,7 +11,14 @@ from backend.diffusion.around import Around, Moment
 from backend.diffusion.errors import DiffusionError
 from backend.models.lora.adapter import CONTROL, reference
 from backend.models.patch import PatchKind, Rows, Stage, within
-from backend.models.seams.sites import Attention, additive, layers_of, on_attention
+from backend.models.seams.sites import (
+    Attention,
+    Place,
+    additive,
+    image_sites,
+    on_attention,
+    places_of,
+)
 from backend.values import Patch
 
 if TYPE_CHECKING:
@@ -19,9 +26,6 @@ if TYPE_CHECKING:
 
 PICTURE = "picture"
 """The patch's tensor: the clean latent of the picture to follow, ``[1 or count, c, h, w]``."""
-
-Place = tuple[str, int]
-"""The name of a site and a layer in it."""
 
 Kept = Mapping[Place, tuple["Tensor", "Tensor"]]
 """By place: keys and values ``[batch, heads, tokens, width]`` of the picture's tokens."""
@@ -66,7 +70,7 @@ def make(stage: Stage, patch: Patch, rows: Rows) -> Around:
     deltas = resolve(adapter, stage.net, "", stage.card.title)
     biases = {
         place: adapter.tensors[name]
-        for place in places_of(stage)
+        for place in places_of(stage.net, stage.card)
         if (name := BIAS.format(site=place[0], layer=place[1])) in adapter.tensors
     }
     held: list[tuple[tuple[Any, ...], Kept]] = []
@@ -75,7 +79,7 @@ def make(stage: Stage, patch: Patch, rows: Rows) -> Around:
         given = tuple(term.conditioning.at(moment.done) for term in moment.terms)
         told = (*given, moment.count, moment.first)
         for key, found in held:
-            if len(key) == len(told) and all(a is b or _same(a, b) for a, b in zip(key, told)):  # noqa: B905 - of one length
+            if len(key) == len(told) and all(map(_same, key, told)):
                 return found
         found = remembered(stage, lambda: attached(deltas, 1.0), picture, moment)
         if patch.params.get("cache", 1):
@@ -95,7 +99,8 @@ def make(stage: Stage, patch: Patch, rows: Rows) -> Around:
 
 
 def _same(a: Any, b: Any) -> bool:
-    return isinstance(a, int) and a == b
+    """The very same conditioning, or an equal number."""
+    return a is b or (isinstance(a, int) and a == b)
 
 
 def check_picture(picture: Tensor, moment: Moment) -> None:
@@ -136,7 +141,7 @@ def remembered(stage: Stage, lay: Lay, picture: Tensor, moment: Moment) -> Kept:
     given = [c.row(moment.first) if c.count > moment.count else c for c in given]
     shape = tuple(rows.shape)
     told = replace(moment, sigma=0.0, shape=shape, image=denoiser.tokens(shape))
-    sites = tuple(site for site in stage.card.sites if site.stream != "cross")
+    sites = image_sites(stage.card)
     if not sites:
         raise DiffusionError(
             f"{stage.card.title} models have no attention among image tokens, so that they follow "
@@ -148,12 +153,6 @@ def remembered(stage: Stage, lay: Lay, picture: Tensor, moment: Moment) -> Kept:
     with lay(), watched(told):
         denoiser(rows.to(device), 0.0, prepared)
     return found
-
-
-def places_of(stage: Stage) -> list[Place]:
-    """All attentions of a network that look at the image."""
-    sites = [site for site in stage.card.sites if site.stream != "cross"]
-    return [(site.name, i) for site in sites for i in range(len(layers_of(stage.net, site.path)))]
 
 
 def followed(
@@ -176,7 +175,7 @@ def followed(
             key=_joined(call.key, key), value=_joined(call.value, value), mask=mask
         ).attend()
 
-    sites = tuple(site for site in stage.card.sites if site.stream != "cross")
+    sites = image_sites(stage.card)
     return on_attention(stage.net, stage.card, hook, stage.layout, sites)
 
 

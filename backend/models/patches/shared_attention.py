@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backend.diffusion.around import Around, Moment
 from backend.diffusion.errors import DiffusionError
 from backend.models.patch import PatchKind, Rows, Stage, within
-from backend.models.seams.sites import Attention, additive, on_attention
+from backend.models.seams.sites import Attention, additive, image_sites, on_attention
 from backend.values import Patch
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def make(stage: Stage, patch: Patch, rows: Rows) -> Around:
         raise DiffusionError(
             f"The strength of shared attention is {patch.strength:g}, but lies between 0 and 1."
         )
-    sites = tuple(site for site in stage.card.sites if site.stream != "cross")
+    sites = image_sites(stage.card)
     if not sites:
         raise DiffusionError(
             f"{stage.card.title} models have no attention among image tokens that could be shared."

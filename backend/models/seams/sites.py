@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from backend.diffusion.around import Around, Moment
 from backend.diffusion.errors import DiffusionError
@@ -21,6 +21,10 @@ from backend.models.card import Card, Site
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+Place: TypeAlias = tuple[str, int]
+"""The name of a site and a layer in it."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,17 @@ def layers_of(net: Any, path: str) -> list[Any]:
         (m.groups(), module) for n, module in net.named_modules() if (m := pattern.fullmatch(n))
     ]
     return [module for _, module in sorted(found, key=lambda e: tuple(map(int, e[0])))]
+
+
+def image_sites(card: Card) -> tuple[Site, ...]:
+    """The sites whose attentions look at the image."""
+    return tuple(site for site in card.sites if site.stream != "cross")
+
+
+def places_of(net: Any, card: Card) -> list[Place]:
+    """All attentions of a network that look at the image, in the order of their numbers."""
+    sites = image_sites(card)
+    return [(site.name, i) for site in sites for i in range(len(layers_of(net, site.path)))]
 
 
 def on_attention(

@@ -8,11 +8,12 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend.train.adapter.sets import Drawn
 from backend.train.caption import write
 from backend.train.palette import BACKGROUNDS, COLOURS, PLACES, SHAPES, TEXTURES
-from backend.train.scene import Item, Spec, picture
+from backend.train.scene import SIZE, Item, Spec, draw_item, picture
 from backend.train.world import Split, draw_spec, drawable, item_at, near
 
 KINDS: Final = ("recolour", "retexture", "move", "add", "remove", "background")
@@ -48,6 +49,16 @@ def draw_edit(seed: int, index: int, split: Split = "train", kind: str | None = 
             if found is not None and drawable(list(found.after.items)):
                 return found
         attempt += 1
+
+
+def untouched(edit: Edit) -> NDArray[np.bool_]:
+    """The pixels that an edit of objects leaves alone, ``[size, size]``, with a rim of 3 pixels."""
+    free = np.ones((SIZE, SIZE), bool)
+    for item in edit.touched:
+        (rows, columns), _ = draw_item(item)
+        high, left = max(0, rows.start - 3), max(0, columns.start - 3)
+        free[high : rows.stop + 3, left : columns.stop + 3] = False
+    return free
 
 
 def example(seed: int, index: int) -> Drawn:

@@ -22,9 +22,9 @@ from backend.sdk import Conditioning, Guider, Image, Latent
 from backend.train import scene as scenery
 from backend.train.caption import Facts, ObjectFacts, parse, write
 from backend.train.palette import BACKGROUNDS, COLOURS, PLACES, SHAPES
-from backend.train.scene import Bytes, Scene, draw_item, render
+from backend.train.scene import Bytes, Scene, render
 from backend.train.scorer import score
-from backend.train.tasks.edits import Edit, draw_edit
+from backend.train.tasks.edits import draw_edit, untouched
 from backend.train.vision import look
 from backend.train.world import draw_spec, held_pairs, scenes
 from backend.values import Schedule
@@ -256,7 +256,7 @@ def test_rf_edit_keeps_what_is_not_asked_for(studio: Studio) -> None:
         made = studio.decode(rf_edit(studio.ctx, who, source, latent, 15, inject))
         right.append(sum(score(p, e.after.facts).scene for p, e in zip(made, drawn, strict=True)))
         gaps = [
-            psnr(m[outside(e)], r[outside(e)])
+            psnr(m[untouched(e)], r[untouched(e)])
             for m, r, e in zip(made, reference, drawn, strict=True)
         ]
         kept.append(float(np.mean(gaps)))
@@ -264,17 +264,6 @@ def test_rf_edit_keeps_what_is_not_asked_for(studio: Studio) -> None:
     assert kept[1] > 28
     assert kept[0] < kept[1] < kept[2]
     assert wilson(right[1], COUNT) > 0.6
-
-
-def outside(edit: Edit) -> np.ndarray:
-    """The pixels that an edit does not touch, bool ``[128, 128]``."""
-    free = np.ones((128, 128), bool)
-    for item in edit.touched:
-        (rows, columns), _ = draw_item(item)
-        free[
-            max(0, rows.start - 3) : rows.stop + 3, max(0, columns.start - 3) : columns.stop + 3
-        ] = 0
-    return free
 
 
 def test_cfg_pp_undoes_its_own_step_at_frozen_predictions() -> None:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from backend.diffusion.around import Around, Moment
 from backend.models.lora.attach import attached
 from backend.models.patch import Stage
-from backend.models.patches.control_tokens import BIAS, followed, places_of, remembered
+from backend.models.patches.control_tokens import BIAS, followed, remembered
+from backend.models.seams.sites import places_of
 from backend.train.adapter.form import Form, Shown
 from backend.train.adapter.forms.text import TextLora
 from backend.train.adapter.plan import AdapterPlan
@@ -29,8 +30,9 @@ class ControlLora(TextLora):
     def __init__(self, stage: Stage, plan: AdapterPlan) -> None:
         super().__init__(stage, plan)
         self._stage = stage
+        self._places = places_of(stage.net, stage.card)
         self.biases = nn.ParameterDict(
-            {f"{site}/{layer}": torch.full((1,), FAINT) for site, layer in places_of(stage)}
+            {f"{site}/{layer}": torch.full((1,), FAINT) for site, layer in self._places}
         )
 
     def around(self, shown: Shown) -> Sequence[Around]:
@@ -55,10 +57,9 @@ class ControlLora(TextLora):
 
     def tensors(self, part: str) -> dict[str, Tensor]:
         """The factors, and the bias of each place."""
-        named = {place: f"{place[0]}/{place[1]}" for place in places_of(self._stage)}
         found = {
-            BIAS.format(site=site, layer=layer): self.biases[name]
-            for (site, layer), name in named.items()
+            BIAS.format(site=site, layer=layer): self.biases[f"{site}/{layer}"]
+            for site, layer in self._places
         }
         return {**super().tensors(part), **found}
 

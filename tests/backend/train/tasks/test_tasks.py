@@ -35,6 +35,9 @@ def test_all_but_what_is_touched_stays_as_it_is() -> None:
             reach = item.radius * 1.3 + 3
             near |= (abs(rows - item.y) < reach) & (abs(columns - item.x) < reach)
         assert near.all()
+        free = edits.untouched(edit)
+        assert not free[rows, columns].any()
+        assert free.mean() > 0.5
 
 
 def test_the_same_seed_draws_the_same_edit() -> None:
