@@ -29,19 +29,25 @@ from backend.graph.spec import Lane, NodeSpec
 from backend.values import (
     VAE,
     Audio,
+    Box,
     Color,
     Conditioning,
+    ControlNet,
     FrameDepth,
     Guider,
     Image,
     LanguageModel,
     Latent,
+    Layer,
+    Layers,
+    Layout,
     Mask,
     Model,
     Noise,
     Schedule,
     Solver,
     TextEncoder,
+    Upscaler,
     Video,
     Weights,
 )
@@ -49,11 +55,14 @@ from backend.values import (
 __all__ = [
     "VAE",
     "Audio",
+    "Box",
+    "Boxes",
     "Cancelled",
     "Color",
     "ColorParam",
     "Conditioning",
     "Context",
+    "ControlNet",
     "Expression",
     "Facts",
     "FilePath",
@@ -63,6 +72,9 @@ __all__ = [
     "Image",
     "LanguageModel",
     "Latent",
+    "Layer",
+    "Layers",
+    "Layout",
     "Lookup",
     "Mask",
     "Model",
@@ -80,6 +92,7 @@ __all__ = [
     "Solver",
     "T",
     "TextEncoder",
+    "Upscaler",
     "UserError",
     "Video",
     "facts_of",
@@ -104,6 +117,7 @@ FilePath: TypeAlias = Annotated[str, Kind("file")]
 FolderPath: TypeAlias = Annotated[str, Kind("folder")]
 ModelRef: TypeAlias = Annotated[str, Kind("model")]
 NameTemplate: TypeAlias = Annotated[str, Kind("name")]
+Boxes: TypeAlias = Annotated[tuple[Box, ...], Kind("boxes")]
 ScalarList: TypeAlias = Annotated[tuple[float, ...], Kind("values")]
 
 
@@ -206,6 +220,16 @@ class Context(Protocol):
 
         Raises:
             UserError: as ``read``; it is no sound, is damaged, or is above the caps.
+        """
+
+    def read_layers(self, path: str, unknown_modes: str = "refuse") -> Layers:
+        """The layers in a PSD or OpenRaster file that may be read, decoded in a process of its
+        own; what layers do not hold is told in notes. ``unknown_modes`` is ``refuse`` or
+        ``normal``: what becomes of a layer with a blend mode that Weft does not have.
+
+        Raises:
+            UserError: as ``read``; it holds no layers, is damaged, is above the caps, or has a
+                mode that is refused.
         """
 
     def save(

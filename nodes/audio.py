@@ -23,17 +23,29 @@ Seconds = Annotated[float, Range(0, 36_000, 0.1)]
 
 
 @node(
-    category="Audio/File", lane="file", aliases=("open", "read", "import", "sound", "wav", "flac")
+    category="Audio/File",
+    lane="file",
+    aliases=("open", "read", "import", "sound", "wav", "flac", "mp3", "ogg", "m4a", "music"),
 )
 def load_audio(ctx: Context, file: FilePath = "") -> Audio:
-    """Read a sound from a WAV or FLAC file.
+    """Read a sound from a WAV, FLAC, Ogg or MP3 file, or the sound of a video (MP4, M4A, WebM).
 
     `file` is relative to the workflow's folder and must be granted, as for Load image. All
     channels are kept, at the rate of the file.
 
     Example: load_audio(file="drums.wav") -> trim_audio(start=2, length=4).
     """
-    return ctx.read_sound(file)
+    from backend.media.film.load import is_film, load_film
+
+    path = ctx.read(file)
+    if not is_film(path):
+        return ctx.read_sound(file)
+    film = load_film(path, check=ctx.check)
+    if film.audio.is_silent_file:
+        raise UserError(f"{file!r} is a video without sound.")
+    for sentence in film.notes if film.video is None else ():
+        ctx.note(sentence)
+    return film.audio
 
 
 @load_audio.facts
@@ -45,7 +57,7 @@ def _(p: Any) -> Facts:
     category="Audio/File",
     effect=True,
     lane="file",
-    aliases=("write", "export", "output", "sound", "wav"),
+    aliases=("write", "export", "output", "sound", "wav", "flac", "mp3"),
 )
 def save_audio(
     ctx: Context,
@@ -53,21 +65,24 @@ def save_audio(
     name: NameTemplate = "{node}-{counter:4}",
     depth: Literal["16", "24", "float"] = "16",
     overwrite: Literal["number", "replace", "refuse"] = "number",
+    format: Literal["wav", "flac", "mp3"] = "wav",
+    quality: Annotated[int, Range(1, 100, 1)] = 75,
 ) -> Audio:
-    """Write a sound into the output folder as a WAV file.
+    """Write a sound into the output folder as a WAV, FLAC or MP3 file.
 
     `name` may use the same fields as for Save image. `depth` is 16 or 24 bits, which clip at full
-    scale, or 32-bit `float`, which does not. The file carries the workflow that made it. The
-    sound goes through unchanged.
+    scale, or in a WAV 32-bit `float`, which does not. FLAC is smaller without loss; an MP3 has
+    `quality` in place of depth, and one or two channels. The file carries the workflow that made
+    it. The sound goes through unchanged.
 
     Example: pipeline_audio -> save_audio(name="rain-{seed}", depth="24").
     """
     from backend.media.sounds import write_sound
 
     def write(path: Path, provenance: Mapping[str, Any]) -> None:
-        write_sound(path, audio, depth, provenance)
+        write_sound(path, audio, depth, provenance, format, quality, ctx.check)
 
-    ctx.save(name, ".wav", write, overwrite=overwrite)
+    ctx.save(name, f".{format}", write, overwrite=overwrite)
     return audio
 
 
@@ -107,8 +122,9 @@ def trim_audio(ctx: Context, audio: Audio, start: Seconds = 0.0, length: Seconds
 
     Example: load_audio -> trim_audio(start=10, length=5).
     """
-    first, last = _piece(start, length, audio.length, audio.rate)
-    return audio.but(audio.samples[:, first:last])
+    if audio.is_silent_file:
+        return audio
+    return audio.part(*_piece(start, length, audio.length, audio.rate))
 
 
 @trim_audio.facts

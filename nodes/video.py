@@ -73,7 +73,7 @@ def video_frames(
             f"{stop - start} frames of {video.width}x{video.height} are above the 268 million "
             "pixels that a batch may have. Lower count."
         )
-    return video.read(start, stop)
+    return video.read(start, stop, ctx.check)
 
 
 @video_frames.facts
@@ -162,7 +162,7 @@ def save_video_frames(
 
     def write(folder: Path, provenance: Mapping[str, Any]) -> None:
         done = 0
-        for batch in video.chunks():
+        for batch in video.chunks(check=ctx.check):
             for index in range(batch.count):
                 ctx.progress(done, video.frames)
                 done += 1

@@ -29,3 +29,13 @@ class VideoCaps:
 
     pixels: int = 1 << 36
     frames: int = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class MediaCaps:
+    """Of videos and sounds that are decoded while they are read; ``pixels`` are of one frame."""
+
+    pixels: int = 1 << 26
+    frames: int = 4_000_000
+    seconds: int = 12 * 3600
+    channels: int = 64

@@ -7,6 +7,7 @@ It is one JSON object, written as ASCII:
 - WebP: the EXIF chunk, the same
 - TIFF: ImageDescription, the same
 - WAV: a RIFF chunk ``weft``
+- MP4, WebM, GIF, FLAC and MP3: see ``backend.media.film.carry``
 - safetensors: the entry ``weft`` of the header's ``__metadata__``, whatever its length
 - a file that has no room for it, such as a text: a sidecar ``NAME.txt.weft.json`` beside it
 
@@ -26,6 +27,7 @@ import blake3
 
 from backend.media import jpeg, png, tensors, tiff, wave, webp
 from backend.media.errors import Damaged, Unsupported
+from backend.media.film import carry, kinds
 from backend.media.grants import open_regular
 from backend.media.header import sniff
 from backend.media.outputs import sidecar_of
@@ -35,6 +37,13 @@ KEYWORD = "weft"
 MARK = "weft:"
 LARGEST_EMBEDDED = 60_000
 LARGEST_READ = 1 << 26
+_FILMS: Mapping[str, Callable[[BinaryIO, int], str]] = {
+    "MP4": carry.mp4_text,
+    "Matroska": carry.matroska_text,
+    "GIF": carry.gif_text,
+    "FLAC": carry.flac_text,
+    "MP3": carry.mp3_text,
+}
 
 
 def dump_provenance(provenance: Mapping[str, Any]) -> str:
@@ -91,12 +100,15 @@ def write_sidecar(path: Path, provenance: Mapping[str, Any]) -> None:
 
 def kind_of(file: BinaryIO) -> str:
     """What an open file is, of the kinds that carry provenance inside: ``PNG``, ``JPEG``,
-    ``WebP``, ``TIFF``, ``WAV`` or ``safetensors``; empty for anything else."""
+    ``WebP``, ``TIFF``, ``WAV``, ``MP4``, ``Matroska``, ``GIF``, ``FLAC``, ``MP3`` or
+    ``safetensors``; empty for anything else."""
     try:
         file.seek(0)
         head = file.read(32)
         if wave.is_wave(head):
             return "WAV"
+        if (kind := kinds.kind_of(head)) in _FILMS:
+            return kind
         return "safetensors" if tensors.is_tensors(head) else sniff(head)
     except (Damaged, Unsupported, OSError):
         return ""
@@ -109,6 +121,7 @@ def embedded_text(file: BinaryIO) -> str:
         "JPEG": _from_jpeg,
         "WebP": _from_webp,
         "TIFF": _from_tiff,
+        **{kind: _from_film(read) for kind, read in _FILMS.items()},
         "WAV": lambda file: wave.text(file, KEYWORD.encode(), LARGEST_READ),
         "safetensors": lambda file: tensors.text(file, KEYWORD, LARGEST_READ),
         "": lambda _: "",
@@ -117,6 +130,10 @@ def embedded_text(file: BinaryIO) -> str:
         return readers[kind_of(file)](file)
     except (Damaged, Unsupported, struct.error, OverflowError, OSError):
         return ""
+
+
+def _from_film(read: Callable[[BinaryIO, int], str]) -> Callable[[BinaryIO], str]:
+    return lambda file: read(file, LARGEST_READ)
 
 
 def _sidecar(path: Path) -> bytes:

@@ -23,6 +23,7 @@ from backend.media.journal import SIDECAR, Intent, clean, intent, new_token
 from backend.media.names import Field, OutputName, fill
 from backend.media.trees import claim_folder, remove, sync_folder, sync_tree, tree_hash
 from backend.sdk import Saved, UserError
+from backend.values import FramesGone
 
 OVERWRITE = ("number", "replace", "refuse")
 _LAST_NUMBER = 10**9
@@ -158,6 +159,8 @@ class OutputFolder:
         made: list[Path] = []
         try:
             return self._save(parts, suffix, overwrite, write, made, slot)
+        except FramesGone as error:  # what it was to be written from, and not the output
+            raise UserError(str(error)) from error
         except OSError as error:
             shown = "/".join((*parts.folders, parts.stem(1) + suffix))
             raise UserError(_cannot(shown, self.root, error)) from error

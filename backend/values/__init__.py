@@ -2,7 +2,21 @@
 
 from backend.values.arrays import Float32, freeze
 from backend.values.base import Params, Scalar, Value
-from backend.values.motion import Audio, FrameDepth, FrameFile, FramesGone, Video
+from backend.values.footage import (
+    Cropped,
+    FrameDepth,
+    FrameFile,
+    FramesGone,
+    MediaFile,
+    Part,
+    PictureTrack,
+    Resized,
+    Retimed,
+    SoundTrack,
+)
+from backend.values.layers import Layer, LayerMode, Layers
+from backend.values.layout import Box, Layout
+from backend.values.motion import Audio, Joined, Video
 from backend.values.picture import Color, ColorSpace, Image, Mask
 from backend.values.sampling import (
     Conditioning,
@@ -15,15 +29,28 @@ from backend.values.sampling import (
     Solver,
     Term,
 )
-from backend.values.weights import VAE, Expert, LanguageModel, Model, Patch, TextEncoder, Weights
+from backend.values.weights import (
+    VAE,
+    ControlNet,
+    Expert,
+    LanguageModel,
+    Model,
+    Patch,
+    TextEncoder,
+    Upscaler,
+    Weights,
+)
 from backend.values.wire import Data, Packed, digest, digest_parts, nbytes, pack, unpack
 
 __all__ = [
     "VAE",
     "Audio",
+    "Box",
     "Color",
     "ColorSpace",
     "Conditioning",
+    "ControlNet",
+    "Cropped",
     "Data",
     "Expert",
     "Float32",
@@ -32,21 +59,33 @@ __all__ = [
     "FramesGone",
     "Guider",
     "Image",
+    "Joined",
     "LanguageModel",
     "Latent",
+    "Layer",
+    "LayerMode",
+    "Layers",
+    "Layout",
     "Mask",
+    "MediaFile",
     "Model",
     "Noise",
     "Packed",
     "Params",
+    "Part",
     "Patch",
     "Phase",
+    "PictureTrack",
     "Recipe",
+    "Resized",
+    "Retimed",
     "Scalar",
     "Schedule",
     "Solver",
+    "SoundTrack",
     "Term",
     "TextEncoder",
+    "Upscaler",
     "Value",
     "Video",
     "Weights",

@@ -112,3 +112,13 @@ class TextEncoder(Weights):
 @dataclass(frozen=True)
 class LanguageModel(Weights):
     """A model that writes text, with its tokenizer and, if it sees pictures, its processor."""
+
+
+@dataclass(frozen=True)
+class Upscaler(Weights):
+    """A network that makes pictures larger or cleans them, in a file of its own."""
+
+
+@dataclass(frozen=True)
+class ControlNet(Weights):
+    """A network beside a denoiser, by which that follows a picture."""

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import blake3
 import numpy as np
 
-from backend.values import motion, picture, sampling, weights
+from backend.values import footage, layers, layout, motion, picture, sampling, weights
 from backend.values.arrays import Float32, freeze
 from backend.values.base import Value
 
@@ -34,7 +34,19 @@ KINDS: Mapping[str, type[Value]] = {
         picture.Image,
         picture.Mask,
         picture.Color,
-        motion.FrameFile,
+        layers.Layer,
+        layers.Layers,
+        layout.Box,
+        layout.Layout,
+        footage.FrameFile,
+        footage.MediaFile,
+        footage.PictureTrack,
+        footage.SoundTrack,
+        footage.Resized,
+        footage.Cropped,
+        footage.Part,
+        footage.Retimed,
+        motion.Joined,
         motion.Video,
         motion.Audio,
         weights.Patch,
@@ -43,6 +55,8 @@ KINDS: Mapping[str, type[Value]] = {
         weights.VAE,
         weights.TextEncoder,
         weights.LanguageModel,
+        weights.Upscaler,
+        weights.ControlNet,
         sampling.Conditioning,
         sampling.Phase,
         sampling.Latent,
@@ -127,7 +141,7 @@ def nbytes(value: Data) -> int:
             todo.extend(item.values())
         elif isinstance(item, list | tuple):
             todo.extend(item)
-        elif isinstance(item, motion.FrameFile):
+        elif isinstance(item, footage.FrameFile):
             total += item.nbytes
         elif dataclasses.is_dataclass(item):
             todo.extend(getattr(item, f.name) for f in dataclasses.fields(item))

@@ -57,7 +57,7 @@ def test_load_needs_a_grant_and_a_sound(desk: Desk) -> None:
     with pytest.raises(UserError, match="outside"):
         load_audio(desk, "../secret.wav")
     (desk.grants.base / "a.wav").write_text("no sound")
-    with pytest.raises(UserError, match="WAV and FLAC"):
+    with pytest.raises(UserError, match="It reads WAV, FLAC, Ogg and MP3"):
         load_audio(desk, "a.wav")
     write_sound(desk.grants.base / "a.wav", ramp())
     assert load_audio(desk, "a.wav").seconds == 2.0

@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from backend.diffusion.errors import DiffusionError
 from backend.media.color import srgb_from_linear
 from backend.values import Float32, Image, Mask, Video
+
+MOST_PIXELS = 1 << 28
+"""Pixels of all frames of a video together."""
 
 KEEP_ALPHA = ("QwenImageLayeredPipeline",)
 """Pipelines that want RGBA; the others get the colours as they are, without alpha."""
@@ -18,10 +22,19 @@ def pillow_pictures(value: Image | Mask | Video, kind: Any) -> Any:
     """Pictures as 8-bit Pillow ones: a single one for a batch of one, else a list of them.
 
     A mask is grey; a video is always a list.
+
+    Raises:
+        DiffusionError: a video is too long to be held as a whole.
     """
     if isinstance(value, Mask):
         found = [_pillow(m[..., None]) for m in value.coverage]
     elif isinstance(value, Video):
+        if value.frames * value.width * value.height > MOST_PIXELS:
+            raise DiffusionError(
+                f"A pipeline holds all frames of a video at once, and {value.frames} of "
+                f"{value.width}x{value.height} are too many. Put Trim video or Resize video before "
+                "it."
+            )
         return [p for batch in value.chunks() for p in _pictures(batch, kind)]
     else:
         found = list(_pictures(value, kind))

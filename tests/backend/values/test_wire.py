@@ -18,24 +18,38 @@ from hypothesis.extra import numpy as arrays
 from backend.values import (
     VAE,
     Audio,
+    Box,
     Color,
     Conditioning,
+    ControlNet,
+    Cropped,
     Expert,
     FrameFile,
     Guider,
     Image,
+    Joined,
     LanguageModel,
     Latent,
+    Layer,
+    Layers,
+    Layout,
     Mask,
+    MediaFile,
     Model,
     Noise,
     Packed,
+    Part,
     Patch,
     Phase,
+    PictureTrack,
+    Resized,
+    Retimed,
     Schedule,
     Solver,
+    SoundTrack,
     Term,
     TextEncoder,
+    Upscaler,
     Video,
     digest,
     digest_parts,
@@ -88,12 +102,24 @@ def conditionings_of(draw):
     return Conditioning(space, draw(said), draw(settings_of), tuple(later))
 
 
+layers = st.builds(
+    Layer,
+    st.tuples(st.integers(1, 3), st.integers(1, 3), st.just(4)).flatmap(
+        lambda s: arrays.arrays(np.float32, s, elements=st.floats(0, 1, width=32))
+    ),
+    word, st.sampled_from(["normal", "add"]), st.floats(0, 1), st.integers(-9, 9),
+    st.integers(-9, 9), st.booleans(),
+)  # fmt: skip
+stacks = st.builds(
+    Layers, st.integers(1, 9), st.integers(1, 9), st.lists(layers, min_size=1, max_size=2)
+)
 conditionings = conditionings_of()
 terms = st.builds(Term, word, conditionings, number)
 values = (
     pictures()
     | st.builds(Mask, array(3))
     | st.builds(Color, *[st.floats(0, 1)] * 4)
+    | stacks
     | st.builds(Audio, array(2), st.integers(1, 96_000))
     | videos
     | models
@@ -147,12 +173,38 @@ MODEL = Model("flux", "transformer", "blake3:1", "/models/a")
 TEXT = Conditioning("clip", {"a": np.ones((1, 2), np.float32)}, {"size": (64, 64)})
 LATENT = Latent(np.zeros((1, 4, 2, 2), np.float32), "flux")
 FRAMES = FrameFile("blake3:1", 2, 4, 5, 3, "8", "/cache/a")
+FILE = MediaFile("blake3:1", "/home/me/clip.mp4", 1000, 5)
+TRACK = PictureTrack(FILE, 0, 9, 4, 5, 3, "8", 24.0, 0.0, True)
+CLIP = Video(TRACK, 24)
+SIZED = Resized(3, 2, (3, 2), (0.0, 0.0, 5.0, 4.0), "area")
+MEDIA = [
+    FILE,
+    TRACK,
+    CLIP,
+    replace(TRACK, begin=0.5),
+    replace(TRACK, repair=True),
+    *(CLIP.then(step) for step in (SIZED, Cropped(0, 0, 3, 2), Part(1, 2), Retimed(0.5, 18))),
+    SIZED,
+    Cropped(0, 0, 3, 2),
+    Part(1, 2),
+    Retimed(0.5, 18),
+    Joined((CLIP, CLIP)),
+    Video(Joined((CLIP, CLIP)), 24),
+    SoundTrack(FILE, 1, 2, 48_000, 0.0),
+    Audio(SoundTrack(FILE, 1, 2, 48_000, 0.0), 48_000),
+]
+"""Videos and sounds that lie in files of the user."""
+
 UNLIKE = [
     Image(PIXELS),
     Image(PIXELS, "linear"),
     Image(PIXELS.reshape(1, 4, 2, 3)),
     Image(np.nextafter(PIXELS, 2)),
     Mask(PIXELS[..., 0]),
+    Box(0.1, 0.2, 0.3, 0.4),
+    Box(0.1, 0.2, 0.3, 0.4, "a cat"),
+    Layout((Box(0.1, 0.2, 0.3, 0.4),), 64, 48),
+    Layout((Box(0.1, 0.2, 0.3, 0.4),), 48, 64),
     MODEL,
     replace(MODEL, identity="blake3:2"),
     replace(MODEL, family="sdxl"),
@@ -164,6 +216,8 @@ UNLIKE = [
     VAE("flux", "vae", "blake3:1", "/models/a", space="flux"),
     TextEncoder("flux", "vae", "blake3:1", "/models/a", space="flux"),
     LanguageModel("flux", "vae", "blake3:1", "/models/a"),
+    ControlNet("flux", "vae", "blake3:1", "/models/a"),
+    Upscaler("flux", "vae", "blake3:1", "/models/a"),
     TEXT,
     replace(TEXT, space="t5"),
     replace(TEXT, later=(Phase(0.5, TEXT),)),
@@ -184,12 +238,17 @@ UNLIKE = [
     Guider("cfg", {}, MODEL, (Term("negative", TEXT),)),
     Guider("cfg", {}, MODEL, (Term("positive", TEXT, 2.0),)),
     Color(0, 0, 0),
+    Layer(np.ones((2, 3, 4))),
+    Layer(np.ones((2, 3, 4)), x=1),
+    Layers(4, 4, (Layer(np.ones((2, 3, 4))),)),
+    Layers(4, 4, (Layer(np.ones((2, 3, 4)), "low"), Layer(np.ones((2, 3, 4)), "high"))),
     FRAMES,
     replace(FRAMES, content="blake3:2"),
     replace(FRAMES, depth="16"),
     Video(FRAMES, 24),
     Video(FRAMES, 25),
     Video(FRAMES, 24, "linear"),
+    *MEDIA,
     Audio(np.ones((1, 2)), 8),
     Audio(np.ones((2, 1)), 8),
     Audio(np.ones((1, 2)), 9),
@@ -227,6 +286,14 @@ def test_where_frames_lie_is_no_part_of_the_digest_but_travels():
     assert digest(moved) == digest(video)
     assert unpack(pack(moved)) == moved
     assert nbytes(video) >= FRAMES.nbytes == 2 * 4 * 5 * 3
+
+
+def test_where_a_media_file_lies_is_no_part_of_the_digest_but_travels():
+    moved = Video(replace(TRACK, media=MediaFile("blake3:1", "/elsewhere.mp4", 1000, 9)), 24)
+    assert digest(moved) == digest(CLIP)
+    assert unpack(pack([moved])) == [moved]
+    for value in MEDIA:
+        assert pack(unpack(pack(value))).header == pack(value).header
 
 
 def test_names_in_another_order_are_the_same_value():
