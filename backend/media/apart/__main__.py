@@ -6,12 +6,15 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from backend.media.apart.limits import allow, confine, rest
 from backend.media.apart.wire import THUMBNAIL, Gone, receive, receive_header, send_header
 from backend.media.caps import ImageCaps, SoundCaps
 from backend.sdk import UserError
+
+if TYPE_CHECKING:
+    from backend.media.layer_files import UnknownModes
 
 COPIES = 6
 """How many times the float picture a decoder may need: codes, profile, alpha, turning."""
@@ -79,10 +82,31 @@ def _sound(data: bytes, name: str, seconds: float) -> tuple[list[Any], dict[str,
     return [audio.samples], {"rate": audio.rate}
 
 
+def _layers(
+    unknown: UnknownModes,
+) -> Callable[[bytes, str, float], tuple[list[Any], dict[str, Any]]]:
+    def work(data: bytes, name: str, seconds: float) -> tuple[list[Any], dict[str, Any]]:
+        from backend.media.layer_files import read_layers
+
+        allow(len(data) * COPIES, seconds)
+        file = io.BytesIO(data)
+        stack, notes = read_layers(file, name, unknown, lambda need: allow(need, seconds))
+        told = [
+            [layer.name, layer.mode, layer.opacity, layer.x, layer.y, layer.visible]
+            for layer in stack.layers
+        ]
+        size = [stack.width, stack.height]
+        return [each.pixels for each in stack.layers], {"size": size, "of": told, "notes": notes}
+
+    return work
+
+
 _TASKS: dict[str, Callable[[bytes, str, float], tuple[list[Any], dict[str, Any]]]] = {
     "images": _images,
     "thumbnail": _thumbnail,
     "sound": _sound,
+    "layers refuse": _layers("refuse"),
+    "layers normal": _layers("normal"),
 }
 
 

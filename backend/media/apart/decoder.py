@@ -19,7 +19,8 @@ from backend.media.apart.wire import THUMBNAIL, Gone, receive_header, receive_in
 from backend.media.caps import ImageCaps, SoundCaps
 from backend.media.grants import open_regular
 from backend.sdk import UserError
-from backend.values import Audio, Float32, Image
+from backend.values import Audio, Float32, Image, Layer, Layers
+from backend.values.layers import MOST_PIXELS
 
 _CHUNK = 1 << 20
 _POLL = 0.05
@@ -76,6 +77,25 @@ class Decoder:
         if len(arrays) != 1 or arrays[0].ndim != 2 or not isinstance(rate, int) or rate < 1:
             raise _harmful(path.name, "what came of it is no sound")
         return Audio(arrays[0], rate)
+
+    def layers(
+        self, path: Path, unknown_modes: str = "refuse", check: Callable[[], None] = _go_on
+    ) -> tuple[Layers, list[str]]:
+        """``backend.media.layer_files.read_layers``, apart.
+
+        Raises:
+            UserError: as ``read_layers``, or it took too long, or the worker died of it.
+        """
+        most = MOST_PIXELS * 4
+        task = f"layers {unknown_modes}"
+        arrays, told = self._ask(task, path, ImageCaps().file_bytes, most, check)
+        try:
+            rows = zip(arrays, told["of"], strict=True)
+            width, height = told["size"]
+            stack = Layers(width, height, tuple(Layer(pixels, *row) for pixels, row in rows))
+            return stack, [str(note) for note in told["notes"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise _harmful(path.name, "what came of it are no layers") from error
 
     def close(self) -> None:
         """End the workers."""

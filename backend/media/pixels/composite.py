@@ -46,8 +46,8 @@ def composite(
     counts = {"image": image.count, "background": background.count, "mask": len(coverage)}
     require_pixels(background.width, background.height, shared_count(**counts))
     channels = composite_channels(image.channels, background.channels)
-    columns, own_columns = _overlap(background.width, image.width, x)
-    rows, own_rows = _overlap(background.height, image.height, y)
+    columns, own_columns = overlap(background.width, image.width, x)
+    rows, own_rows = overlap(background.height, image.height, y)
 
     def one(top: Float32, back: Float32, amount: Float32) -> Float32:
         result = by_rows(check, lambda rows: np.array(widen(rows, channels)), back)
@@ -66,8 +66,11 @@ def composite(
     return background.but(map_items(check, one, image.pixels, background.pixels, coverage))
 
 
-def over(source: Float32, covered: Float32, backdrop: Float32, mode: BlendMode) -> Float32:
+def over(
+    source: Float32, covered: Float32, backdrop: Float32, mode: BlendMode, clip: bool = False
+) -> Float32:
     """Source-over with blending on straight alpha, ``[h, w, channels]``; the backdrop's channels.
+    ``clip`` keeps what a mode gives in 0..1.
 
     W3C Compositing and Blending Level 1: the source colour is first mixed with the backdrop,
     ``Cs = (1 - ab) Cs + ab B(Cb, Cs)``, then ``ao = as + ab (1 - as)`` and
@@ -79,6 +82,7 @@ def over(source: Float32, covered: Float32, backdrop: Float32, mode: BlendMode) 
         source = widen(source, 3)
     if mode != "normal":
         blended = blend_colors(behind, source, mode)
+        blended = np.clip(blended, 0, 1) if clip else blended
         source = blended if alpha is None else source * (1 - alpha) + blended * alpha
     if alpha is None:
         return source * covered + behind * (1 - covered)
@@ -129,7 +133,7 @@ def joined_alpha(image: Image, mask: Mask, check: Check = unchecked) -> Image:
     )
 
 
-def _overlap(frame: int, length: int, start: int) -> tuple[slice, slice]:
+def overlap(frame: int, length: int, start: int) -> tuple[slice, slice]:
     """Where a side laid at ``start`` meets a frame: the part of the frame, and of the side."""
     first, last = min(max(start, 0), frame), max(min(start + length, frame), 0)
     last = max(first, last)

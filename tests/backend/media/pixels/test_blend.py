@@ -50,6 +50,11 @@ FORMULAS = {
     "difference": lambda b, s: abs(b - s),
     "color dodge": dodge,
     "color burn": burn,
+    "exclusion": lambda b, s: b + s - 2 * b * s,
+    "hue": lambda b, s: b,  # a grey has no hue and no saturation
+    "saturation": lambda b, s: b,
+    "color": lambda b, s: b,
+    "luminosity": lambda b, s: s,
 }
 
 
@@ -108,3 +113,43 @@ def test_corners_and_values_outside_the_range(mode, b, s, result):
 @given(b=units)
 def test_a_neutral_colour_changes_nothing(mode, neutral, b):
     assert blended(b, neutral, mode) == pytest.approx(b, abs=1e-6)
+
+
+def lum(c):
+    return 0.3 * c[0] + 0.59 * c[1] + 0.11 * c[2]
+
+
+def set_lum(c, wanted):
+    c = [part + wanted - lum(c) for part in c]
+    middle, low, high = lum(c), min(c), max(c)
+    if low < 0:
+        c = [middle + (part - middle) * middle / (middle - low) for part in c]
+    if high > 1:
+        c = [middle + (part - middle) * (1 - middle) / (high - middle) for part in c]
+    return c
+
+
+def set_sat(c, wanted):
+    low, high = min(c), max(c)
+    return [(part - low) * wanted / (high - low) if high > low else 0 for part in c]
+
+
+def sat(c):
+    return max(c) - min(c)
+
+
+TOGETHER = {
+    "hue": lambda b, s: set_lum(set_sat(s, sat(b)), lum(b)),
+    "saturation": lambda b, s: set_lum(set_sat(b, sat(s)), lum(b)),
+    "color": lambda b, s: set_lum(s, lum(b)),
+    "luminosity": lambda b, s: set_lum(b, lum(s)),
+}
+triples = st.tuples(*[st.integers(0, 16).map(lambda n: n / 16)] * 3)
+
+
+@pytest.mark.parametrize("mode", TOGETHER)
+@given(b=triples, s=triples)
+def test_modes_over_all_channels_follow_their_formula(mode, b, s):
+    pair = (np.array(c, np.float32).reshape(1, 1, 3) for c in (b, s))
+    result = blend_colors(*pair, mode)[0, 0]
+    assert result == pytest.approx(np.clip(TOGETHER[mode](b, s), 0, 1), abs=1e-4)
