@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backend.diffusion.around import Around, Moment
+from backend.diffusion.around import Around, Moment, Mover
 from backend.diffusion.edit import Edit, EditMaker, Start
 from backend.diffusion.errors import DiffusionError, UnequalTexts
 from backend.diffusion.guide import Call, guidance_kinds
@@ -65,8 +65,10 @@ def sample(
     hooks: Hooks | None = None,
     edits: Sequence[EditMaker] = (),
     around: Sequence[Around] = (),
+    movers: Sequence[Mover] = (),
 ) -> Latent:
-    """Denoise a latent. Each of ``around`` is entered for every call of the denoiser, in order.
+    """Denoise a latent. Each of ``around`` is entered for every call of the denoiser, in order, and
+    each of ``movers`` moves the latent before every step.
 
     A clean latent is noised to the level at which the schedule starts; from the beginning of a
     schedule the noise alone counts, unless a table of sigmas begins below the model's own. A
@@ -108,7 +110,7 @@ def sample(
         x = start.path.noisy(original, drawn, levels[0])
     made = [_keeper(latent, start, device)] if latent.mask is not None else []
     made += [maker(start) for maker in edits]
-    model = GuidedModel(denoiser, guider, latent.count, hooks, around)
+    model = GuidedModel(denoiser, guider, latent.count, hooks, around, movers)
     kind = choose(solver_kinds(), solver.kind, "solver")
     with torch.no_grad():
         taken = max(end - (len(levels) - 1), 0)
@@ -188,6 +190,7 @@ def integrate(
         last = target == 0
         if last and sigma > model.rest * (1 - NEAR):
             target = min(model.rest, sigma)
+        x = model.moved(x, sigma, max(taken - 1 - index, 0) if upward else taken + index, whole)
         step = Step(x, sigma, target, ask, model.path, past, params, last)
         # A step of no length moves nothing, and solvers of higher order divide by it.
         x, record = (EULER.advance if target == sigma else solver.advance)(step)
@@ -211,6 +214,7 @@ class GuidedModel:
         count: int,
         hooks: Hooks,
         around: Sequence[Around] = (),
+        movers: Sequence[Mover] = (),
     ) -> None:
         self.path, self.rest = denoiser.process.path, denoiser.process.rest
         self._denoiser = denoiser
@@ -218,7 +222,7 @@ class GuidedModel:
         self._count = count
         self._check, self._frugal = hooks.check, hooks.frugal
         self._apart = hooks.apart and count > 1
-        self._around = tuple(around)
+        self._around, self._movers = tuple(around), tuple(movers)
         self._kind = choose(guidance_kinds(), guider.kind, "guidance")
         self._prepared: dict[tuple[int | None, ...], tuple[Sequence[Conditioning], Any]] = {}
 
@@ -239,6 +243,25 @@ class GuidedModel:
             return self._kind.apply(call)
 
         return estimate
+
+    def moved(self, x: Tensor, sigma: float, index: int, steps: int) -> Tensor:
+        """The latent as the movers leave it before a step; each sees one sample, or the batch."""
+        import torch
+
+        if not self._movers:
+            return x
+        size = 1 if self._apart else self._count
+        parts = []
+        for first in range(0, self._count, size):
+            part = x[first : first + size]
+            for mover in self._movers:
+                self._check()
+                shape = tuple(part.shape)
+                tokens = self._denoiser.tokens(shape)
+                moment = Moment(sigma, index, steps, shape, self._guider.terms, size, tokens, first)
+                part = mover(part, moment, self._around)
+            parts.append(part)
+        return torch.cat(parts)
 
     def _predict(
         self, x: Tensor, sigma: float, terms: Sequence[Term], place: tuple[int, int]

@@ -71,6 +71,7 @@ _ROWS: tuple[tuple[str, Level, str], ...] = (
     ("W206", "error", "Parameter is no colour"),
     ("W207", "error", "Parameter takes no link"),
     ("W208", "warning", "Exposed parameter does not exist"),
+    ("W209", "error", "Parameter is no layout of boxes"),
     ("W301", "error", "Required input is not linked"),
     ("W302", "error", "Unknown input"),
     ("W303", "error", "Unknown output"),

@@ -49,6 +49,8 @@ def canonical(param: Param, value: Json) -> Any:
         if not isinstance(value, list | tuple):
             raise Unfit("W202", f"is {named(value)}, but must be a list of numbers")
         return tuple(map(_number, value))
+    if kind == "boxes":
+        return _boxes(value)
     if not isinstance(value, str):
         raise Unfit("W202", f"is {named(value)}, but must be text")
     if kind == "choice" and value not in param.choices:
@@ -101,6 +103,15 @@ def _color(text: str) -> str:
     except ValueError:
         said = f"is {short(text)}, but must be a colour, #rrggbb or #rrggbbaa"
         raise Unfit("W206", said) from None
+
+
+def _boxes(value: Json) -> tuple[Mapping[str, Any], ...]:
+    from backend.values.layout import BadBoxes, read_boxes, write_boxes
+
+    try:
+        return tuple(write_boxes(read_boxes(value)))
+    except BadBoxes as error:
+        raise Unfit("W209", str(error)) from None
 
 
 def canonical_params(

@@ -25,8 +25,10 @@ ParamKind = Literal[
     "expression",
     "name",
     "values",
+    "boxes",
 ]
-"""Decides the widget. ``name`` is an output name template, ``values`` a list of scalars."""
+"""Decides the widget. ``name`` is an output name template, ``values`` a list of scalars, ``boxes``
+a list of ``{"box": [x, y, width, height], "caption": "..."}``."""
 
 PARAM_TYPES: Mapping[str, str] = {
     "number": "Number",

@@ -65,6 +65,8 @@ TYPES: Mapping[str, SocketType] = MappingProxyType(
                 "language model",
                 ("family", "identity", "bytes", "token_bytes", "context"),
             ),
+            SocketType("Upscaler", "upscaler", ("family", "identity", "bytes")),
+            SocketType("ControlNet", "ControlNet", ("family", "identity", "bytes", "token_bytes")),
             SocketType(
                 "VAE", "VAE", ("family", "space", "identity", "bytes", *_GEOMETRY, "pixel_bytes")
             ),

@@ -32,7 +32,8 @@ _TILT: Final = 0.55  # how far a place may lie off its axis, as a share of the d
 class Found:
     """One object that a picture shows; a word is None where the picture does not decide.
 
-    ``y`` and ``x`` are the centre in pixels, ``match`` 0..1 the overlap with the best shape.
+    ``y`` and ``x`` are the centre in pixels, ``match`` 0..1 the overlap with the best shape, and
+    ``box`` is top, left, bottom and right of its pixels, end exclusive.
     """
 
     shape: str | None
@@ -42,6 +43,7 @@ class Found:
     y: float
     x: float
     match: float
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,11 @@ def _texture(labels: NDArray[np.int64], mask: Mask, colour: int) -> str:
     return "striped" if per_row.std() > 1.6 * per_column.std() else "dotted"
 
 
+def _box(mask: Mask) -> tuple[int, int, int, int]:
+    rows, columns = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
 def look(pixels: Bytes) -> Sight:
     """What a picture uint8 [h, w, 3] shows: its background, and objects from the top left on."""
     values = pixels.astype(np.float32)
@@ -183,6 +190,7 @@ def look(pixels: Bytes) -> Sight:
                 y=outline.y,
                 x=outline.x,
                 match=outline.match,
+                box=_box(masks[i]),
             )
         )
     return Sight(name, tuple(sorted(objects, key=lambda item: (item.y, item.x))))

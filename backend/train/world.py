@@ -68,7 +68,7 @@ def near(rng: np.random.Generator, colour: RGB, by: int) -> RGB:
     return int(moved[0]), int(moved[1]), int(moved[2])
 
 
-def _kinds(rng: np.random.Generator, count: int, split: Split) -> list[Coloured]:
+def draw_kinds(rng: np.random.Generator, count: int, split: Split) -> list[Coloured]:
     """Different coloured shapes whose pairs all belong to the split."""
     every = coloured_shapes()
     while True:
@@ -143,7 +143,7 @@ def draw_spec(seed: int, index: int, split: Split = "train", count: int | None =
     """Scene number ``index`` of a seed: 1 to 3 objects (mostly two), or exactly ``count``."""
     rng = _rng(seed, index, split)
     number = count or int(rng.choice([1, 2, 3], p=_COUNT_ODDS))
-    kinds = _kinds(rng, number, split)
+    kinds = draw_kinds(rng, number, split)
     background = list(BACKGROUNDS)[int(rng.integers(len(BACKGROUNDS)))]
     while True:
         places = _places(rng, number)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import blake3
 
+from backend.catalog.controlnets import is_controlnet
 from backend.catalog.errors import CatalogError
 from backend.catalog.header import read_header
 from backend.models.lora.names import Parsed, parse
@@ -20,8 +22,22 @@ if TYPE_CHECKING:
 FAMILY = "lora"
 CONTROL = "control_tokens"
 """The kind of patch by which a model follows a picture."""
+LAYOUT = "layout_tokens"
+"""The kind of patch by which a model puts things into boxes."""
 FORM = "weft.form"
 """What kind of adapter a file says that it is, in its metadata; one that says none is a LoRA."""
+ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "control": "a control: it follows a picture. Lay it on with the node Control LoRA",
+        "layout": "a layout adapter: it puts things into boxes. Lay it on with the node Layout "
+        "adapter",
+        "enlarge": "an upscale adapter. Lay it on with the node Upscale adapter, or use it in "
+        "Enlarge by model",
+        "layers": "a Layers LoRA: it takes pictures apart. Use it in Decompose into layers",
+    }
+)
+"""Forms of adapters that more is laid on with than factors: what they are, and their node."""
+
 GIVES = "weft.gives"
 """What a file says in its metadata that it teaches a model, such as to heed references."""
 
@@ -46,10 +62,8 @@ def lora_patch(path: Path, family: str, strength: float, begin: float, end: floa
         CatalogError: it is broken, no LoRA, for another family, or for text encoders alone.
     """
     check_lora(path, family, on_text=False)
-    if form_of(path) == "control":
-        raise CatalogError(
-            f"{path.name} is a control: it follows a picture. Lay it on with the node Control LoRA."
-        )
+    if other := ELSEWHERE.get(form_of(path)):
+        raise CatalogError(f"{path.name} is {other}.")
     patch = plain_patch(path, strength, begin, end)
     gives = read_header(path).metadata.get(GIVES, "")
     return replace(patch, params={**patch.params, "gives": gives}) if gives else patch
@@ -79,8 +93,49 @@ def control_patch(
     return Patch(CONTROL, strength, params, identity(path), str(path), {"picture": picture})
 
 
+def layout_patch(
+    path: Path,
+    family: str,
+    strength: float,
+    span: tuple[float, float],
+    boxes: Float32,
+    words: Float32,
+) -> Patch:
+    """The patch by which a family's model puts things into ``boxes`` ``[1 or count, n, 4]`` with
+    the vectors of their captions ``[1 or count, n, width]``; ``span`` is the range of steps.
+
+    Raises:
+        CatalogError: the file is broken, for another family, or no layout adapter.
+    """
+    check_lora(path, family, on_text=False)
+    if form_of(path) != "layout":
+        raise CatalogError(
+            f"{path.name} does not say that it is a layout adapter. Lay it on with the node LoRA, "
+            "or choose a file that Train adapter made with the form layout."
+        )
+    tensors = {"boxes": boxes, "words": words}
+    params = {"begin": span[0], "end": span[1]}
+    return Patch(LAYOUT, strength, params, identity(path), str(path), tensors)
+
+
+def layers_patch(path: Path, family: str) -> Patch:
+    """The patch that lays a Layers LoRA over a family's model.
+
+    Raises:
+        CatalogError: the file is broken, for another family, or no Layers LoRA.
+    """
+    check_lora(path, family, on_text=False)
+    if form_of(path) != "layers":
+        raise CatalogError(
+            f"{path.name} does not say that it takes pictures apart. Choose a file that Train "
+            "adapter made with the form layers."
+        )
+    return replace(plain_patch(path, 1.0, 0.0, 1.0), params={"gives": "references"})
+
+
 def form_of(path: Path) -> str:
-    """What kind of adapter a file says that it is: ``text``, ``reference``, ``control`` or "".
+    """What kind of adapter a file says that it is: ``text``, ``reference``, ``control``,
+    ``layout`` or "".
 
     Raises:
         CatalogError: it is no sound safetensors file.
@@ -169,6 +224,11 @@ def check_file(path: Path) -> Parsed:
             f"{found.torn[0]}. Get the file again."
         )
     if not found.entries:
+        if is_controlnet(path):
+            raise CatalogError(
+                f"{path.name} is a ControlNet, not a LoRA. Name it in the node Load ControlNet, "
+                "and lay it on with Apply ControlNet."
+            )
         raise CatalogError(
             f"{path} is no LoRA: it has no pair of low-rank factors and no difference of a weight. "
             "Choose a LoRA file."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,8 @@ from backend.media.images import probe_image, read_image
 from backend.models.family import describe
 from backend.train.adapter.sets import Example
 from backend.train.tuning import Pupil
-from backend.values import Image
+from backend.values import Box, Image
+from backend.values.layout import BadBoxes, placed
 
 AT_ONCE = 2**22
 """Pixels of pictures that are read together."""
@@ -27,11 +29,13 @@ AT_ONCE = 2**22
 @dataclass(frozen=True, eq=False)
 class Group:
     """Examples of one size: ``latents`` float16 ``[n, c, h, w]``, their captions, and for each
-    picture beside them latents ``[n, c, h, w]`` of a size of their own."""
+    picture beside them latents ``[n, c, h, w]`` of a size of their own; the boxes of each, as they
+    lie in the picture that was cut."""
 
     latents: np.ndarray
     captions: tuple[str, ...]
     references: tuple[np.ndarray, ...]
+    boxes: tuple[tuple[Box, ...], ...] = ()
 
 
 def code(
@@ -40,19 +44,22 @@ def code(
     size: int,
     folder: Path,
     check: Callable[[int, int], None],
+    panels: int = 1,
 ) -> tuple[Group, ...]:
     """The examples as latents, those in ``folder`` if they are of the same files and settings.
 
     Every picture is scaled and cut at its edges to the nearest sides of ``size * size`` pixels in
-    all that the model can make. ``check(done, all)`` is called before each few.
+    all that the model can make. ``check(done, all)`` is called before each few. Pictures to learn
+    are ``panels`` side by side, of which each has that area; those beside them are single.
 
     Raises:
         UserError: a picture cannot be read.
     """
     groups: dict[tuple[tuple[int, int], ...], list[Example]] = {}
     for each in examples:
-        files = (each.picture, *each.references)
-        groups.setdefault(tuple(_sides(pupil, path, size) for path in files), []).append(each)
+        beside = (_sides(pupil, path, size) for path in each.references)
+        sides = (_sides(pupil, each.picture, size, panels), *beside)
+        groups.setdefault(sides, []).append(each)
     found, done = [], 0
     for number, (sides, members) in enumerate(groups.items()):
         path = folder / f"latents-{number}.safetensors"
@@ -69,23 +76,43 @@ def code(
         done += len(members)
         references = tuple(held[f"reference{k}"] for k in range(1, len(sides)))
         captions = tuple(each.caption for each in members)
-        found.append(Group(held["picture"], captions, references))
+        boxes = tuple(_boxes_in(each, sides[0]) for each in members)
+        found.append(Group(held["picture"], captions, references, boxes))
     return tuple(found)
 
 
-def _sides(pupil: Pupil, path: Path, size: int) -> tuple[int, int]:
-    """Width and height at which a picture is learnt: its shape, with the area of the square, and
-    sides that the model can take."""
-    seen = probe_image(path)
-    if not seen.width or not seen.height:  # a TIFF with pages of several sizes: the first counts
-        first = read_image(path)[0]
-        wide, high = first.width, first.height
-    else:
-        wide, high = int(seen.width), int(seen.height)
+def _boxes_in(example: Example, size: tuple[int, int]) -> tuple[Box, ...]:
+    """The boxes of an example in the picture that ``fitted`` cuts; what was cut off is gone."""
+    if not example.boxes:
+        return ()
+    wide, high = _shape(example.picture)
+    scale = max(size[0] / wide, size[1] / high)
+    across, down = wide * scale / size[0], high * scale / size[1]
+    found = []
+    for box in example.boxes:
+        x, y = (box.x - 0.5) * across + 0.5, (box.y - 0.5) * down + 0.5
+        with suppress(BadBoxes):
+            found.append(placed(x, y, box.width * across, box.height * down, box.caption, "box"))
+    return tuple(found)
+
+
+def _sides(pupil: Pupil, path: Path, size: int, panels: int = 1) -> tuple[int, int]:
+    """Width and height at which a picture is learnt: its shape, with the area of the square for
+    each panel, and sides that the model can take."""
+    wide, high = _shape(path)
+    wide /= panels
     multiple = describe(pupil.refs.model).geometry.multiple
     scale = size / (wide * high) ** 0.5 / multiple
     width, height = (max(1, round(side * scale)) * multiple for side in (wide, high))
-    return width, height
+    return width * panels, height
+
+
+def _shape(path: Path) -> tuple[float, float]:
+    seen = probe_image(path)
+    if not seen.width or not seen.height:  # a TIFF with pages of several sizes: the first counts
+        first = read_image(path)[0]
+        return first.width, first.height
+    return int(seen.width), int(seen.height)
 
 
 def _encoded(

@@ -24,10 +24,10 @@ from backend.train import checkpoint
 from backend.train.adapter.coded import Group, code
 from backend.train.adapter.form import Form, Learnt, Shown, forms
 from backend.train.adapter.plan import AdapterPlan
-from backend.train.adapter.sets import Example
+from backend.train.adapter.sets import TABLE, Example
 from backend.train.tuning import Batch, Batches, Pupil, Watch, draw_levels, tune, unwatched
 from backend.train.vae import Log
-from backend.values import Conditioning
+from backend.values import Box, Conditioning
 
 OF = "of.txt"
 """What the checkpoint beside it follows from."""
@@ -73,7 +73,8 @@ class Course:
                 picked = rng.integers(len(group.captions), size=plan.course.batch)
                 empty = rng.random(plan.course.batch) < plan.course.dropout
                 texts = ["" if e else group.captions[i] for i, e in zip(picked, empty, strict=True)]
-                shown = Shown(reader.read(texts), self._beside(group, picked, rng))
+                beside, boxes = self._beside(group, picked, rng)
+                shown = Shown(reader.read(texts), beside, boxes)
                 clean = self._placed(group.latents[picked])
                 yield Batch(clean, sigma, learnt.said(shown), learnt.around(shown))
 
@@ -81,10 +82,11 @@ class Course:
 
     def _beside(
         self, group: Group, picked: np.ndarray, rng: np.random.Generator
-    ) -> Sequence[Tensor]:
+    ) -> tuple[Sequence[Tensor], Sequence[Sequence[Box]]]:
         if rng.random() < self.plan.bare:
-            return ()
-        return tuple(self._placed(latents[picked]) for latents in group.references)
+            return (), ()
+        boxes = [group.boxes[i] for i in picked] if self.form.boxed else []
+        return tuple(self._placed(latents[picked]) for latents in group.references), boxes
 
     def _placed(self, latents: np.ndarray) -> Tensor:
         return torch.from_numpy(latents).float().to(self.pupil.device)
@@ -113,6 +115,12 @@ def begin(
             f"A {form.title} learns from examples with {wanted} beside each, and this set has "
             f"{beside}. Choose another form or another set."
         )
+    bare = next((each for each in examples if form.boxed and not each.boxes), None)
+    if bare is not None:
+        raise CatalogError(
+            f"A {form.title} learns from pictures with boxes, and {bare.picture.name} has none. "
+            f'Write "boxes" for each into {TABLE}, or choose another form.'
+        )
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.course.seed)
     pupil = Pupil(model, device)
@@ -137,7 +145,7 @@ def _ready(
             "Choose a model with one."
         )
     size = plan.size or describe(pupil.refs.model).defaults.width
-    groups = code(pupil, examples, size, folder, check)
+    groups = code(pupil, examples, size, folder, check, form.panels)
     pupil.stage.net.requires_grad_(False)
     learnt = form.begin(pupil.stage, plan).to(pupil.device)
     return Course(
@@ -258,6 +266,7 @@ def _said(course: Course) -> str:
         for array in (group.latents, *group.references):
             hasher.update(np.ascontiguousarray(array).tobytes())
         hasher.update(repr(group.captions).encode())
+        hasher.update(repr(group.boxes).encode() if any(group.boxes) else b"")
     return hasher.hexdigest()
 
 

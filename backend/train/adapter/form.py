@@ -12,16 +12,17 @@ from backend.diffusion.around import Around
 from backend.diffusion.registry import scan
 from backend.models.patch import Stage
 from backend.train.adapter.plan import AdapterPlan
-from backend.values import Conditioning
+from backend.values import Box, Conditioning
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """What a model sees of some examples: what was said of each, and the latents of the pictures
-    beside them, each ``[b, c, h, w]``."""
+    """What a model sees of some examples: what was said of each, the latents of the pictures
+    beside them, each ``[b, c, h, w]``, and the boxes of each, where the set has any."""
 
     said: Conditioning
     references: Sequence[Tensor]
+    boxes: Sequence[Sequence[Box]] = ()
 
 
 class Learnt(Protocol):
@@ -43,7 +44,8 @@ class Form:
 
     ``begin(stage, plan)`` gives a torch module that is ``Learnt``; ``beside`` says how many
     pictures an example needs beside it (``None``: at least one); ``said`` is written into the
-    file, so that nodes know what it is for.
+    file, so that nodes know what it is for. One that is ``boxed`` needs boxes of every example; of
+    one with ``panels`` side by side the size of the plan is that of each.
     """
 
     kind: str
@@ -52,6 +54,8 @@ class Form:
     beside: int | None
     said: Mapping[str, str]
     rank: int = 50
+    boxed: bool = False
+    panels: int = 1
 
 
 def forms() -> Mapping[str, Form]:

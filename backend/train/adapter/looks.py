@@ -50,7 +50,8 @@ def _row(course: Course, number: int, hooks: Hooks | None) -> np.ndarray:
     )
     said = pupil.read([group.captions[number]])
     learnt = cast(Learnt, course.learnt)
-    shown, plain = Shown(said, beside), Shown(pupil.read([""]), beside)
+    boxes = [group.boxes[number]] if course.form.boxed else []
+    shown, plain = Shown(said, beside, boxes), Shown(pupil.read([""]), beside, boxes)
     terms = (Term("positive", learnt.said(shown)), Term("negative", learnt.said(plain)))
     own = facts.defaults
     guided = own.cfg > 1

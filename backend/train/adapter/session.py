@@ -102,7 +102,11 @@ def place_of(root: Path, order: Order) -> Path:
 
 def _stamp(example: Example) -> tuple[object, ...]:
     files = (example.picture, *example.references)
-    return (example.caption, *((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files))
+    return (
+        example.caption,
+        *example.boxes,
+        *((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files),
+    )
 
 
 @contextmanager

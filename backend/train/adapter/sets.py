@@ -11,6 +11,7 @@ from typing import Any
 
 from backend.catalog.errors import CatalogError
 from backend.media.folders import natural
+from backend.values.layout import BadBoxes, Box, read_boxes, write_boxes
 
 TABLE = "set.jsonl"
 """The file of a set that names its pictures; without one, captions lie in text files."""
@@ -20,18 +21,21 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"})
 
 @dataclass(frozen=True)
 class Example:
-    """One picture to learn, what is said of it, and the pictures that the model sees beside."""
+    """One picture to learn, what is said of it, the pictures that the model sees beside, and boxes
+    with captions for the things in it."""
 
     picture: Path
     caption: str
     references: tuple[Path, ...] = field(default=())
+    boxes: tuple[Box, ...] = field(default=())
 
 
 def read_set(folder: Path) -> tuple[Example, ...]:
     """The examples of a folder, from its ``set.jsonl`` or from pictures with text files beside.
 
     A line of the table is ``{"picture": "a.png", "caption": "...", "references": ["b.png"]}``,
-    with paths inside the folder. Without it every picture ``a.png`` is an example with the words
+    with paths inside the folder, and with ``"boxes"`` if it has any, as ``read_boxes`` takes them.
+    Without it every picture ``a.png`` is an example with the words
     in ``a.txt``, and with the picture ``a.reference.png`` beside it if that is there (of several,
     ``a.reference1.png`` and so on).
 
@@ -81,7 +85,11 @@ def _row(table: Path, number: int, line: str) -> Example:
             f'{where}: "caption" is a text and "references" a list of file names. Mend the line.'
         )
     names = [_inside(table.parent, name, where) for name in (row["picture"], *beside)]
-    return Example(names[0], caption, tuple(names[1:]))
+    try:
+        boxes = read_boxes(row.get("boxes", []))
+    except BadBoxes as error:
+        raise CatalogError(f'"boxes" in {where} {error}.') from error
+    return Example(names[0], caption, tuple(names[1:]), boxes)
 
 
 def _inside(folder: Path, name: str, where: str) -> Path:
@@ -144,11 +152,12 @@ def _from_texts(folder: Path) -> tuple[Example, ...]:
 @dataclass(frozen=True, eq=False)
 class Drawn:
     """One example of the procedural world: pixels uint8 ``[h, w, 3]``, of it and of what lies
-    beside."""
+    beside, and boxes for what is in it."""
 
     pixels: Any
     caption: str
     references: Sequence[Any] = ()
+    boxes: Sequence[Box] = ()
 
 
 def write_set(folder: Path, examples: Iterable[Drawn]) -> int:
@@ -166,7 +175,8 @@ def write_set(folder: Path, examples: Iterable[Drawn]) -> int:
         ]
         for name, pixels in zip(names, (each.pixels, *each.references), strict=True):
             Image.fromarray(pixels).save(folder / name, compress_level=1)
-        rows.append({"picture": names[0], "caption": each.caption, "references": names[1:]})
+        row = {"picture": names[0], "caption": each.caption, "references": names[1:]}
+        rows.append({**row, "boxes": write_boxes(each.boxes)} if each.boxes else row)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     temporary = folder / f"{TABLE}.part"
     temporary.write_text(text, "utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from backend.media.pixels.outlines import colour_grid, edges
 from backend.train.adapter.sets import Drawn
 from backend.train.scene import Bytes, picture
+from backend.train.task import Task
 from backend.train.world import draw_spec
 from backend.values import Image
 
@@ -27,3 +29,12 @@ def example(seed: int, index: int, kind: str = "edges") -> Drawn:
     spec = draw_spec(seed, index)
     pixels = picture(spec)
     return Drawn(pixels, spec.caption, (guide(pixels, kind),))
+
+
+EDGES: Final = Task("edges", "a scene that follows its edges", "control", example)
+COLOURS: Final = Task(
+    "colours",
+    "a scene that follows its grid of colours",
+    "control",
+    partial(example, kind="colours"),
+)

@@ -14,6 +14,7 @@ from backend.train.adapter.sets import Drawn
 from backend.train.caption import write
 from backend.train.palette import BACKGROUNDS, COLOURS, PLACES, SHAPES, TEXTURES
 from backend.train.scene import SIZE, Item, Spec, draw_item, picture
+from backend.train.task import Task
 from backend.train.world import Split, draw_spec, drawable, item_at, near
 
 KINDS: Final = ("recolour", "retexture", "move", "add", "remove", "background")
@@ -149,3 +150,6 @@ _EDITS: Final[Mapping[str, Callable[[Spec, np.random.Generator], Edit | None]]] 
         "background": _background,
     }
 )
+
+
+EDITS: Final = Task("edits", "a scene changed as an instruction says", "reference", example)

@@ -10,6 +10,7 @@ import numpy as np
 from backend.train.adapter.sets import Drawn
 from backend.train.caption import write
 from backend.train.scene import Bytes, Item, Spec, picture
+from backend.train.task import Task
 from backend.train.world import Split, draw_spec, item_at
 
 OPPOSITE: Final = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
@@ -49,3 +50,6 @@ def example(seed: int, index: int) -> Drawn:
     """A set of panels to learn from."""
     panels = draw_panels(seed, index)
     return Drawn(joined(panels), panels.caption)
+
+
+PANELS: Final = Task("panels", "one thing on opposite sides of two panels", "text", example)

@@ -21,6 +21,7 @@ VALUES = {
     "number": 1.5, "integer": 3, "boolean": True, "text": "a", "multiline": "a\nb",
     "choice": "one", "seed": 7, "color": "#ff0000", "file": "a/b.png", "folder": "a",
     "model": "primer", "expression": "1 + 1", "name": "{node}-{counter:4}", "values": [1, 0.5],
+    "boxes": [{"box": [0.1, 0.2, 0.3, 0.4], "caption": "a cat"}],
 }  # fmt: skip
 
 

@@ -92,3 +92,17 @@ def test_the_one_form_is_its_own_form_and_equal_values_look_equal(param, value):
         note(unfit.said)
         return
     assert repr(canonical(param, once)) == repr(once)
+
+
+def test_boxes_have_one_form() -> None:
+    param = Param("b", "boxes", ())
+    given = [{"box": [-0.1, 0, 0.5, 1], "caption": "a"}, {"box": [0.5, 0, 0.25, 1]}]
+    found = canonical(param, given)
+    assert found == (
+        {"box": [0.0, 0.0, 0.4, 1.0], "caption": "a"},
+        {"box": [0.5, 0.0, 0.25, 1.0], "caption": ""},
+    )
+    assert canonical(param, list(found)) == found
+    with pytest.raises(Unfit, match="has box 1 outside of the picture") as caught:
+        canonical(param, [{"box": [2, 2, 1, 1]}])
+    assert caught.value.code == "W209"

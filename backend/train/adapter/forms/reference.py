@@ -26,17 +26,26 @@ class ReferenceLora(TextLora):
         return said
 
 
-def begin(stage: Stage, plan: AdapterPlan) -> nn.Module:
-    """A LoRA that changes nothing yet; the model sees the pictures, but heeds them little.
+def check_references(stage: Stage) -> None:
+    """Refuse models that see no other pictures.
 
     Raises:
-        CatalogError: the family's models see no other pictures.
+        CatalogError: the model is such a one.
     """
     if not stage.card.references:
         raise CatalogError(
             f"{stage.card.title} models have no place for the tokens of other pictures, so that no "
             "adapter can teach them to heed any. Choose a Flux, or another form."
         )
+
+
+def begin(stage: Stage, plan: AdapterPlan) -> nn.Module:
+    """A LoRA that changes nothing yet; the model sees the pictures, but heeds them little.
+
+    Raises:
+        CatalogError: the family's models see no other pictures.
+    """
+    check_references(stage)
     return ReferenceLora(stage, plan)
 
 

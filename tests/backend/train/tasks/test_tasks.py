@@ -37,7 +37,7 @@ def test_all_but_what_is_touched_stays_as_it_is() -> None:
         assert near.all()
         free = edits.untouched(edit)
         assert not free[rows, columns].any()
-        assert free.mean() > 0.5
+        assert free.mean() > 0.3
 
 
 def test_the_same_seed_draws_the_same_edit() -> None:
