@@ -95,10 +95,25 @@ def _versions() -> Iterator[Finding]:
     for requirement in weft.requires or ():
         if ";" not in requirement:
             yield _library(requirement)
+    yield _upscalers()
     if _installed("opencv-python"):
         problem = "Its Qt plugins break the studio: `pip uninstall opencv-python`, then install "
         problem += "opencv-python-headless again."
         yield Finding("Versions", "opencv-python", str(_installed("opencv-python")), problem)
+
+
+def _upscalers() -> Finding:
+    """Spandrel, which is not installed with Weft: it asks for torchvision, but needs it for two
+    architectures only, and a torchvision beside another build of torch breaks transformers."""
+    from backend.models.upscale.guarded import INSTALL, VERSION
+
+    version = _installed("spandrel")
+    if version is None:
+        return Finding("Versions", "spandrel", f"not installed; for learned upscalers: `{INSTALL}`")
+    if _installed("einops") is None:
+        return Finding("Versions", "spandrel", version, f"It needs einops: `{INSTALL}`.")
+    known = version == VERSION
+    return Finding("Versions", "spandrel", version if known else f"{version} (tested: {VERSION})")
 
 
 def _library(requirement: str) -> Finding:
