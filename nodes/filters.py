@@ -10,7 +10,7 @@ from backend.media.pixels.knowledge import NO_IMAGE
 from backend.sdk import Context, Facts, Image, Range, node
 
 
-@node(category="Image/Filter", aliases=("gaussian", "soften", "defocus"))
+@node(category="Image/Filter", aliases=("gaussian", "soften", "defocus", "control blur"))
 def blur(
     ctx: Context,
     image: Image,

@@ -18,6 +18,7 @@ import blake3
 import msgspec
 
 from backend.catalog.components import SAMPLE, SHARD, Bare, Component, read_json, settings_component
+from backend.catalog.controlnets import is_controlnet, read_controlnet
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import ModelFolder, read_folder
 from backend.catalog.gguf import read_gguf
@@ -61,11 +62,13 @@ def read_source(source: str) -> ModelFolder:
 
 
 def open_model(path: Path) -> ModelFolder:
-    """The model in a folder, or in a single checkpoint file.
+    """The model in a folder, or in a single checkpoint file; or a ControlNet in either.
 
     Raises:
         CatalogError: it is broken, or it is not known what it is.
     """
+    if is_controlnet(path):
+        return read_controlnet(path)
     return open_files([path]) if path.is_file() else read_folder(path)
 
 

@@ -89,8 +89,8 @@ def by_weights(needs: Needs) -> Needs:
     }
 
     def renamed(use: Used) -> Used:
-        beside = tuple(names[each] for each in use.beside)
-        return replace(use, component=names[use.component], beside=beside)
+        beside, before = (tuple(names[n] for n in each) for each in (use.beside, use.before))
+        return replace(use, component=names[use.component], beside=beside, before=before)
 
     return Needs(
         tuple(replace(need, uses=tuple(map(renamed, need.uses))) for need in needs.needs),
@@ -119,7 +119,7 @@ def _step(need: Need) -> str:
 
 
 def _names(need: Need) -> set[str]:
-    return {name for use in need.uses for name in (use.component, *use.beside)}
+    return {name for use in need.uses for name in use.components}
 
 
 def _users(needs: Sequence[Need]) -> Counter[str]:

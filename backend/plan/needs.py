@@ -84,12 +84,19 @@ def in_blocks(
 class Used:
     """A component that one call of a step uses: how often it is gone through, and the adapters that
     lie over it meanwhile, by ``Component.id``. ``within`` is how the names of its blocks begin
-    where only some are called, such as a VAE's ``decoder``."""
+    where only some are called, such as a VAE's ``decoder``; ``before`` are networks that are gone
+    through before each pass of it, such as ControlNets."""
 
     component: str
     passes: int = 1
     beside: tuple[str, ...] = ()
     within: str = ""
+    before: tuple[str, ...] = ()
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """All that it uses."""
+        return (self.component, *self.beside, *self.before)
 
 
 @dataclass(frozen=True, slots=True)

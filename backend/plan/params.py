@@ -9,6 +9,7 @@ from typing import Any
 from backend.graph.params import canonical
 from backend.graph.spec import NodeSpec, Param
 from backend.values import Color
+from backend.values.layout import BadBoxes, read_boxes
 
 
 def namespace(spec: NodeSpec, params: Mapping[str, Any], **more: Any) -> SimpleNamespace:
@@ -22,7 +23,8 @@ def namespace(spec: NodeSpec, params: Mapping[str, Any], **more: Any) -> SimpleN
 
 
 def coerce(param: Param, value: Any) -> Any:
-    """A parameter's value as the node's function gets it: colours as ``Color``, lists as tuples."""
+    """A parameter's value as the node's function gets it: colours as ``Color``, lists as tuples,
+    boxes as ``Box``."""
     if param.kind == "number" and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if param.kind == "color" and isinstance(value, str):
@@ -32,6 +34,11 @@ def coerce(param: Param, value: Any) -> Any:
             return value
     if param.kind == "values" and isinstance(value, list | tuple):
         return tuple(float(v) if isinstance(v, int) else v for v in value)
+    if param.kind == "boxes":
+        try:
+            return read_boxes(value)
+        except BadBoxes:
+            return value
     return value
 
 

@@ -187,7 +187,7 @@ def _tasks(
             after += theirs[k : k + 1] if together else theirs
         if k and need.loops[0].chained:
             after += _last_turn(needs, turns, number, k)
-        components = frozenset(c for use in need.uses for c in (use.component, *use.beside))
+        components = frozenset(c for use in need.uses for c in use.components)
         yield Task(
             name, need.step, components, tuple(dict.fromkeys(after)),
             int(need.result * need.turns * entries[name].calls / total), need.seconds or 0.0,
@@ -308,12 +308,13 @@ class _Layout:
             piece.id for name in use.beside for piece in self.needs.components[name].pieces
         )
         passing = self.needs.components[use.component].passing(use.within)
-        return tuple((*row, *beside) for row in passing) or (beside,)
+        first = tuple(row for name in use.before for row in self.needs.components[name].passing())
+        return (*first, *((*row, *beside) for row in passing)) or (beside,)
 
     def _pieces(self, uses: Sequence[Used]) -> dict[str, int]:
         """The pieces that uses need in all, with their bytes on the device."""
         names = dict.fromkeys(piece for use in uses for row in self._rows(use) for piece in row)
-        mine = dict.fromkeys(c for use in uses for c in (use.component, *use.beside))
+        mine = dict.fromkeys(c for use in uses for c in use.components)
         sizes = {p.id: p.nbytes for name in mine for p in self.needs.components[name].pieces}
         return {name: sizes[name] for name in names}
 

@@ -13,6 +13,10 @@ from backend.catalog.folder import ModelFolder
 from backend.catalog.gguf import read_gguf
 from backend.catalog.header import read_header
 from backend.catalog.source import read_source
+from backend.models.controlnet.file import FAMILY_NAME as CONTROLNET
+from backend.models.controlnet.file import facts_of_net
+from backend.models.controlnet.patch import KIND as CONTROLNET_PATCH
+from backend.models.controlnet.patch import reference_of
 from backend.models.experts import experts_of
 from backend.models.family import family_of, part_of
 from backend.models.language.reference import FAMILY_NAME as LANGUAGE
@@ -21,9 +25,19 @@ from backend.models.lora.adapter import reference as adapter_reference
 from backend.models.numerics import compute_dtype
 from backend.models.pipelines.reference import FAMILY as PIPELINE
 from backend.models.pipelines.reference import PREFIX
+from backend.models.upscale.learned import FAMILY_NAME as UPSCALER
 from backend.plan.needs import Component, Used, in_blocks
 from backend.plan.sizes import Weight
-from backend.values import VAE, Guider, LanguageModel, Model, Patch, TextEncoder, Weights
+from backend.values import (
+    VAE,
+    Guider,
+    LanguageModel,
+    Model,
+    Patch,
+    TextEncoder,
+    Upscaler,
+    Weights,
+)
 
 _ENDINGS = (".safetensors", ".gguf")
 _DENOISERS = ("transformer", "unet", "prior", "decoder")
@@ -55,7 +69,7 @@ class Components:
             return tuple(self._denoisers(value, passes))
         if isinstance(value, TextEncoder):
             return tuple(self._encoders(value, passes))
-        if isinstance(value, VAE | LanguageModel):
+        if isinstance(value, VAE | LanguageModel | Upscaler):
             return (Used(self._component(value), passes),)
         return ()
 
@@ -67,7 +81,8 @@ class Components:
         for expert in experts:
             if each:
                 one = expert.model
-                yield Used(self._component(one), each, self._adapters(one.patches))
+                beside, before = self._adapters(one.patches), self._controls(one.patches)
+                yield Used(self._component(one), each, beside, before=before)
 
     def _encoders(self, encoder: TextEncoder, passes: int) -> Iterator[Used]:
         folder = self._folder(encoder.source)
@@ -87,6 +102,12 @@ class Components:
         laid = [patch for patch in patches if patch.kind == ADAPTER and patch.strength]
         return tuple(dict.fromkeys(self._component(adapter_reference(patch)) for patch in laid))
 
+    def _controls(self, patches: tuple[Patch, ...]) -> tuple[str, ...]:
+        """ControlNets, which are gone through before each pass of the denoiser; one that reads
+        several pictures as often."""
+        laid = [patch for patch in patches if patch.kind == CONTROLNET_PATCH and patch.strength]
+        return tuple(self._component(reference_of(patch)) for patch in laid)
+
     def _component(self, weights: Weights) -> str:
         key = weights.family, weights.identity, weights.part
         if key not in self._ids:
@@ -95,22 +116,25 @@ class Components:
             id, number = name, 2
             while id in self.found:  # another model of the same name
                 id, number = f"{name} ({number})", number + 1
-            whole = weights.family in (ADAPTER, PIPELINE)
+            whole = weights.family in (ADAPTER, PIPELINE, UPSCALER)
             self.found[id] = in_blocks(id, plain, self._dtype(plain), sizes, whole)
             self._ids[key] = id
         return self._ids[key]
 
     def _dtype(self, weights: Weights) -> str:
-        if weights.family in (ADAPTER, PIPELINE, LANGUAGE):
+        if weights.family == UPSCALER:
+            return "float32"
+        if weights.family in (ADAPTER, PIPELINE, LANGUAGE, CONTROLNET):
             return "bfloat16" if self.device.startswith("cuda") else "float32"
         return compute_dtype(self.device, family_of(weights).card, weights.part)
 
     def _sizes(self, weights: Weights) -> tuple[str, Mapping[str, Weight]]:
         """What people call it, and its weights by their names in the file."""
-        if weights.family == ADAPTER:
+        if weights.family in (ADAPTER, UPSCALER):
             path = Path(weights.source)
             return path.stem, read_weights(path)
-        folder = self._folder(weights.source)
+        control = weights.family == CONTROLNET
+        folder = facts_of_net(weights).folder if control else self._folder(weights.source)
         part = folder.component(weights.part)
         place = part.bare.file if part.bare else folder.path
         name = place.stem if part.bare else place.name

@@ -104,7 +104,8 @@ class Finder:
                 uses += self._uses(scope, unit, name, passes, calls or 1)
             except (Unknown, CatalogError) as error:
                 troubles.append(f"{name}: {error}")
-        networks = [self.components.found[use.component] for use in uses]
+        named = [name for use in uses for name in (use.component, *use.before)]
+        networks = [self.components.found[name] for name in named]
         scale = item_bytes(networks[0].dtype) / 4 if networks else 1
         activation = None if peak.activation is None else int(peak.activation * scale)
         if activation is None and uses and not troubles:

@@ -23,7 +23,7 @@ from backend.plan.survey import Survey
 from backend.sdk import UserError
 from backend.values import Data, Guider, Model
 
-REFERENCES = ("Model", "TextEncoder", "VAE", "LanguageModel")
+REFERENCES = ("Model", "TextEncoder", "VAE", "LanguageModel", "Upscaler", "ControlNet")
 """The types of links that carry references. A node that takes and gives nothing else costs nothing
 to run, so it is asked what it gives."""
 _TOO_LONG = 1000
@@ -186,7 +186,8 @@ class Scope:
             return self._passed(unit, output)
         takes = [link.socket.type for link in unit.links if link.socket is not None]
         gives = [socket.type for socket in spec.outputs]
-        if spec.lane == "device" or not all(map(_light, (*takes, *gives))):
+        hooked = self.book.registry.hook(spec.type, "gives") is not None
+        if not hooked and (spec.lane == "device" or not all(map(_light, (*takes, *gives)))):
             raise Unknown(f"It is only known once {unit.step.id} has run.")
         return self._called(unit)[output]
 
@@ -234,8 +235,11 @@ class Scope:
         return self.value(same[0].wire)
 
     def _called(self, unit: Unit) -> Mapping[str, Data]:
-        """What a node gives that costs nothing to run."""
-        given = [Given(link, self.value(link.wire), "") for link in unit.links]
+        """What a node gives that costs nothing to run, or that its ``gives`` hook tells; that one
+        gets ``None`` for what is no reference, such as a picture."""
+        given = [
+            Given(link, None if _heavy(link) else self.value(link.wire), "") for link in unit.links
+        ]
         known = (unit.static, *(_name(entry.value) for entry in given))
         if known not in self.book.asked:
             try:
@@ -269,6 +273,10 @@ class Scope:
 
 def _light(type_name: str) -> bool:
     return type_name in REFERENCES or is_generic(type_name)
+
+
+def _heavy(link: Link) -> bool:
+    return link.socket is not None and not _light(link.socket.type)
 
 
 def _name(value: Data) -> Any:
