@@ -9,6 +9,7 @@ from backend.catalog.folder import read_folder
 from backend.diffusion.noise import sample_seed
 from backend.models.explain import explained
 from backend.models.language.choose import Choice
+from backend.models.language.plans import asking
 from backend.models.language.reference import FAMILY_NAME, check, language_facts, reference
 from backend.models.language.rewriting import WAYS, instruction
 from backend.models.language.schema import read_schema
@@ -113,7 +114,7 @@ def _(p: Any, model: Facts | None) -> Facts:
 
 @generate_text.peak
 def _(p: Any, model: Facts | None) -> Peak:
-    return _peak(model, p.max_tokens, p.prompt, p.system)
+    return writing_peak(model, p.max_tokens, p.prompt, p.system)
 
 
 @node(category="Language", lane="device", aliases=("enhance prompt", "expand", "translate", "llm"))
@@ -162,7 +163,7 @@ def _(p: Any, model: Facts | None) -> Facts:
 
 @rewrite_prompt.peak
 def _(p: Any, model: Facts | None) -> Peak:
-    return _peak(model, p.max_tokens, p.text, p.instruction, count=p.count)
+    return writing_peak(model, p.max_tokens, p.text, p.instruction, count=p.count)
 
 
 SCHEMA = '{"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}'
@@ -193,7 +194,7 @@ def generate_json(
 
     with explained():
         wanted = read_schema(schema)
-        task = Task(_asking(prompt, schema), system, max_tokens, Choice(temperature), seed)
+        task = Task(asking(prompt, schema), system, max_tokens, Choice(temperature), seed)
         return write_json(ctx, model, task, wanted)
 
 
@@ -207,12 +208,7 @@ def _(p: Any, model: Facts | None) -> Facts:
 
 @generate_json.peak
 def _(p: Any, model: Facts | None) -> Peak:
-    return _peak(model, p.max_tokens, p.prompt, p.schema, p.system)
-
-
-def _asking(prompt: str, schema: str) -> str:
-    """The prompt with the schema, so that the model knows what the names and notes in it are."""
-    return f"{prompt}\n\nAnswer in JSON by this schema:\n{schema}"
+    return writing_peak(model, p.max_tokens, p.prompt, p.schema, p.system)
 
 
 @node(
@@ -249,17 +245,19 @@ def _(p: Any, model: Facts | None, image: Facts | None) -> Facts:
 @caption_image.peak
 def _(p: Any, model: Facts | None, image: Facts | None) -> Peak:
     count = image.count if image is not None else None
-    return _peak(model, p.max_tokens, p.prompt, more=PICTURE_TOKENS, count=count)
+    return writing_peak(model, p.max_tokens, p.prompt, more=PICTURE_TOKENS, count=count)
 
 
-def _peak(
+def writing_peak(
     model: Facts | None,
     max_tokens: int | None,
     *texts: str | None,
     more: int = 0,
     count: int | None = 1,
 ) -> Peak:
-    """Twice the key-value cache at 16 bits, which is that in float32: a byte of a text is a token
+    """The peak of writing with the model at ``model``.
+
+    Twice the key-value cache at 16 bits, which is that in float32: a byte of a text is a token
     at most. Every token that is written is a pass."""
     uses = (("model", (max_tokens or 1) * (count or 1)),)
     if model is None or not model.token_bytes or max_tokens is None or None in texts:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from backend.train.console import fresh, log
+from backend.train.language.commands import captioner, language, refiner
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -29,15 +31,6 @@ def _device_name(wanted: str) -> str:
     return wanted
 
 
-def _log(line: str) -> None:
-    typer.echo(f"{time.strftime('%H:%M:%S')} {line}", err=True)
-
-
-def _fresh(out: Path, resume: bool) -> None:
-    if out.exists() and any(out.iterdir()) and not resume:
-        raise typer.BadParameter(f"{out} is not empty: add --resume to go on with what is there")
-
-
 @app.command()
 def primer(
     out: Annotated[Path, typer.Option(help="Folder for scenes, checkpoints and the model.")],
@@ -56,13 +49,13 @@ def primer(
     wanted = step or list(STEPS)
     if unknown := [name for name in wanted if name not in STEPS]:
         raise typer.BadParameter(f"no step is called {unknown[0]!r}: use {', '.join(STEPS)}")
-    _fresh(out, resume)
+    fresh(out, resume)
     import torch
 
     from backend.train.pipeline import Workplace
     from backend.train.recipe import Recipe
 
-    place = Workplace(out, Recipe(), torch.device(_device_name(device)), _log)
+    place = Workplace(out, Recipe(), torch.device(_device_name(device)), log)
     if "bank" in wanted:
         place.draw(workers)
     if "vae" in wanted:
@@ -150,14 +143,14 @@ def keys(
 
     Example: python -m backend.train keys --model resources/models/primer --out keys-run
     """
-    _fresh(out, resume)
+    fresh(out, resume)
     if ratio not in (2, 4, 8):
         raise typer.BadParameter(f"keys are compressed by 2, 4 or 8, not by {ratio}")
     from backend.train.keys import KeysPlan, train
     from backend.train.tuning import TunePlan
 
     plan = KeysPlan(ratio, TunePlan(steps=steps, scenes=scenes))
-    typer.echo(train(model, out, plan, _device_name(device), _log))
+    typer.echo(train(model, out, plan, _device_name(device), log))
 
 
 @app.command()
@@ -177,14 +170,14 @@ def experts(
     The node expert_switch joins the first two. Example: python -m backend.train experts
     --model resources/models/primer --out experts-run
     """
-    _fresh(out, resume)
+    fresh(out, resume)
     if not 0 < boundary < 1:
         raise typer.BadParameter(f"the boundary lies between 0 and 1, not at {boundary:g}")
     from backend.train.experts import ExpertsPlan, train
     from backend.train.tuning import TunePlan
 
     plan = ExpertsPlan(boundary, TunePlan(steps=steps, scenes=scenes))
-    for name, folder in train(model, out, plan, _device_name(device), _log).items():
+    for name, folder in train(model, out, plan, _device_name(device), log).items():
         typer.echo(f"{name} {folder}")
 
 
@@ -211,6 +204,9 @@ def grid(
     pictures = with_pipeline(load(model, torch.device(_device_name(device))))(captions, seed)
     save_grid(out, list(pictures), captions, columns)
 
+
+for more in (language, captioner, refiner):
+    app.command()(more)
 
 if __name__ == "__main__":
     app()

@@ -80,12 +80,16 @@ def _known_words() -> tuple[str, ...]:
 
 
 def _merges(words: Sequence[str]) -> list[tuple[str, str]]:
-    """The byte-pair merges that make each word one token, most frequent pair first.
+    """The merges that make each word one token with its end."""
+    return pair_merges([[*word[:-1], word[-1] + "</w>"] for word in words])
+
+
+def pair_merges(split: list[list[str]]) -> list[tuple[str, str]]:
+    """The byte-pair merges that make each list of parts one token, the most frequent pair first.
 
     Pairs of equal count go in alphabetical order: the library's trainer leaves that to chance, and
     token numbers must be the same in every process.
     """
-    split = [[*word[:-1], word[-1] + "</w>"] for word in words]
     merges: list[tuple[str, str]] = []
     while counts := Counter(pair for parts in split for pair in pairwise(parts)):
         best = min(counts, key=lambda pair: (-counts[pair], pair))
@@ -97,6 +101,7 @@ def _merges(words: Sequence[str]) -> list[tuple[str, str]]:
 def _merged(parts: list[str], pair: tuple[str, str]) -> list[str]:
     out: list[str] = []
     for part in parts:
+        # What was joined is longer than a letter, so none is taken twice.
         if out and (out[-1], part) == pair:
             out[-1] += part
         else:

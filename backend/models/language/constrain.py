@@ -21,6 +21,9 @@ from backend.models.language.tokens import TokenTable
 if TYPE_CHECKING:
     from torch import Tensor
 
+_LIKELY = 16
+"""The likeliest tokens that are looked at where text is forced."""
+
 _CLOSERS, _BEGINNERS = b"}],:", b'"0123456789ntf[{-'
 
 
@@ -77,7 +80,13 @@ class JsonChoice:
         """The token that the model wants of those allowed; ``None`` to end here."""
         import torch
 
-        allowed = torch.from_numpy(self._text.allowed(len(scores))).to(scores.device)
+        may = self._text.allowed(len(scores))
+        if may.sum() == 1:
+            # Where text is forced the engine names its own first piece of it alone. A model may
+            # have learnt to write it in another, also in one that goes on beyond it.
+            likely = torch.topk(scores, min(_LIKELY, len(scores))).indices.tolist()
+            may[[token for token in likely if self._text.takes(token)]] = True
+        allowed = torch.from_numpy(may).to(scores.device)
         ends = self._text.ends
         # The score of the end counts as long as the text may end here.
         if self._text.may_end and (end := [e for e in ends if e < len(scores)]):
@@ -162,6 +171,11 @@ class _Text:
         may[: len(known)] = known
         may[[end for end in self.ends if end < size]] = False
         return may
+
+    def takes(self, token: int) -> bool:
+        """Whether a token, which is no end, may follow."""
+        known = token < self.table.size and token not in self.ends
+        return known and self.matcher.validate_tokens([token]) == 1
 
     def shortest_end(self, most: int) -> list[int] | None:
         """Tokens that make the text whole, about as few as can be; ``None`` if they are more than
