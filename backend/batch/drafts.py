@@ -84,18 +84,30 @@ def drawer(draw: int, index: int) -> Callable[[], int]:
 def name_places(workflow: Workflow, specs: Specs) -> list[str]:
     """The places of the output names of all nodes that save, in zones and subgraphs too; names that
     a link gives are left out."""
-    return [place for place, _, _ in _names(workflow, specs)]
+    return list(templates_of(workflow, specs))
+
+
+def templates_of(workflow: Workflow, specs: Specs) -> dict[str, str]:
+    """The output names of all nodes that save, by their places (see ``name_places``)."""
+    return {
+        place: str(node.params.get(param.name, param.default))
+        for place, node, param in _names(workflow, specs)
+    }
 
 
 def check_clashes(
-    recipe: Recipe, chosen: Sequence[Point], fields: Callable[[Workflow], Mapping[str, Field]]
+    recipe: Recipe,
+    chosen: Sequence[Point],
+    fields: Callable[[Workflow], Mapping[str, Field]],
+    called: str = "--name",
 ) -> None:
     """See that no two jobs write the same file, where names are not numbered.
 
     Raises:
-        BatchError: two do; ``fields`` gives what the engine knows of a workflow.
+        BatchError: two do; ``fields`` gives what the engine knows of a workflow, ``called`` is what
+            sentences call the template.
     """
-    clashes = Clashes()
+    clashes = Clashes(called)
     # Values of the batch may make a node number its names or not.
     varies = any(target.endswith(".overwrite") for target in recipe.columns.values())
     for point in chosen:

@@ -10,15 +10,18 @@ from backend.batch.rows import MOST_JOBS
 from backend.media.folders import natural
 
 
-def matching(name: str, pattern: str, folder: str = "", *, folders: bool = False) -> list[str]:
+def matching(
+    where: str, pattern: str, folder: str = "", *, folders: bool = False, hint: str = ""
+) -> list[str]:
     """The files that match a pattern, img2 before img10, as paths that begin as the pattern does.
 
     Args:
-        name: The parameter, for sentences.
+        where: What sentences begin with.
         pattern: With ``*``, ``?``, ``[a-z]``, and ``**`` for any folders. Hidden files match only
             where the pattern says the dot.
         folder: What a relative pattern is relative to; the current folder where nothing is said.
         folders: Whether folders are looked for instead.
+        hint: What a sentence ends with where nothing matches.
 
     Raises:
         BatchError: nothing matches, or too much.
@@ -31,16 +34,11 @@ def matching(name: str, pattern: str, folder: str = "", *, folders: bool = False
             if wanted(os.path.join(folder, path)):
                 found.append(path)
             if len(found) > MOST_JOBS:
-                raise BatchError(
-                    f"--each {name}={pattern}: more than {MOST_JOBS} {what}s match. Split it."
-                )
+                raise BatchError(f"{where}: more than {MOST_JOBS} {what}s match. Split it.")
     except (OSError, ValueError) as error:
-        raise BatchError(f"--each {name}={pattern}: this is no pattern: {error}.") from None
+        raise BatchError(f"{where}: this is no pattern: {error}.") from None
     if not found:
-        raise BatchError(
-            f"--each {name}={pattern}: no {what} matches. Put the pattern into quotes, so that the "
-            "shell leaves it as it is."
-        )
+        raise BatchError(f"{where}: no {what} matches. {hint}".rstrip())
     return sorted(dict.fromkeys(found), key=_counted)
 
 

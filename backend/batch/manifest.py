@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,15 @@ def _places(written: Any) -> tuple[int, ...]:
     return tuple(place for low, high in written for place in range(low, high + 1))
 
 
+def new_place(folder: Path) -> Path:
+    """A file in a folder, called by the time it is now, that is not there yet."""
+    stem = time.strftime("batch-%Y-%m-%d-%H-%M-%S")
+    path, number = folder / f"{stem}.jsonl", 2
+    while os.path.lexists(path):
+        path, number = folder / f"{stem}-{number}.jsonl", number + 1
+    return path
+
+
 class Manifest:
     """An open manifest, which nobody else may write meanwhile. Close it at the end."""
 
@@ -137,6 +147,9 @@ class Manifest:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        try:
             self._file = os.open(path, flags | (os.O_EXCL if new else 0), 0o644)
         except FileExistsError:
             raise BatchError(f"{path} is there already. Write --resume to go on with it, or "

@@ -23,13 +23,16 @@ _PATHS = ("file", "folder", "model")
 _SCALARS = (str, int, float, type(None))
 
 
-def check_template(template: str, columns: Collection[str], places: Collection[str]) -> None:
+def check_template(
+    template: str, columns: Collection[str], places: Collection[str], called: str = "--name"
+) -> None:
     """See that a template is one, and that somebody knows each of its fields.
 
     Args:
         template: What ``--name`` says.
         columns: The parameters of the batch by the names they were given.
         places: ``NODE.PARAM`` of all that the engine knows.
+        called: What sentences call it.
 
     Raises:
         BatchError: it is none, or a field is not known.
@@ -40,13 +43,13 @@ def check_template(template: str, columns: Collection[str], places: Collection[s
             if field not in {"row", "index", *ENGINES, *columns, *places}:
                 known = ", ".join(f"{{{name}}}" for name in ("row", "index", *columns, *ENGINES))
                 raise BatchError(
-                    f"--name {template}: {{{field}}} is not known. There are {known}, and "
+                    f"{called} {template}: {{{field}}} is not known. There are {known}, and "
                     "{NODE.PARAM} of any node."
                 )
         sample = {field: "x" for field in fields - {COUNTER}}
         fill(template, sample)
     except UserError as error:
-        raise BatchError(f"--name: {error}") from None
+        raise BatchError(f"{called}: {error}") from None
 
 
 def written(
@@ -102,6 +105,22 @@ def _literal(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
+def shown_name(template: str, fields: Mapping[str, Field]) -> str:
+    """A name as far as it is known before a job runs: ``#`` for the counter, and other fields that
+    only the engine knows as they are written.
+
+    Raises:
+        BatchError: it cannot be a name.
+    """
+    try:
+        unknown = {t.field for t in parse_template(template) if t.field} - {COUNTER, *fields}
+        parts = fill(template, {**fields, **{name: f"{{{name}}}" for name in unknown}})
+    except UserError as error:
+        raise BatchError(str(error)) from None
+    counter = "#" * max(1, parts.width) if parts.counted else ""
+    return "/".join((*parts.folders, f"{parts.before}{counter}{parts.after}"))
+
+
 @dataclass(frozen=True, slots=True)
 class Saving:
     """A node that saves: its place, its template, and what else its file's name depends on.
@@ -118,7 +137,9 @@ class Saving:
 class Clashes:
     """Finds jobs that would write the same file, where names are not numbered."""
 
-    def __init__(self) -> None:
+    def __init__(self, called: str = "--name") -> None:
+        """``called`` is what sentences call the template of the batch."""
+        self._called = called
         self._seen: dict[tuple[str, str], tuple[int, str]] = {}
 
     def add(self, point: Point, savings: Sequence[Saving], fields: Mapping[str, Field]) -> None:
@@ -137,7 +158,7 @@ class Clashes:
                 also = "" if node == saving.node else f"{node} and "
                 raise BatchError(
                     f"Jobs {other} and {point.index} would both write {name} ({also}{saving.node}, "
-                    f"whose overwrite is {saving.rule}). Tell them apart, as with --name "
+                    f"whose overwrite is {saving.rule}). Tell them apart, as with {self._called} "
                     "'{index:4}', or set overwrite to number."
                 )
 

@@ -16,6 +16,9 @@ from backend.batch.errors import BatchError
 MOST_JOBS = 100_000
 """Jobs of one batch."""
 
+TABLE, SWEEP, EACH = "the table", "--sweep", "--each"
+"""The kinds of parts, as a manifest calls them."""
+
 SEED = "seed"
 """The column that sets every seed of the workflow that no link feeds."""
 
@@ -45,12 +48,13 @@ class Choice:
 @dataclass(frozen=True, slots=True)
 class Part:
     """A table, a sweep or the files of a pattern: what it is called, the names and targets of the
-    parameters that it speaks of, and its choices."""
+    parameters that it speaks of, its choices, and which of the three it is."""
 
     title: str
     names: tuple[str, ...]
     targets: tuple[str, ...]
     choices: tuple[Choice, ...]
+    kind: str = TABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,14 @@ def differing(chosen: Sequence[Point]) -> tuple[str, ...]:
             seen.setdefault(each.name, set()).add(repr(each.value))
     counts = {name: sum(name in p.shown for p in chosen) for name in seen}
     return tuple(n for n, known in seen.items() if len(known) > 1 or counts[n] < len(chosen))
+
+
+def told(point: Point, names: Sequence[str] | None = None) -> str:
+    """The values of a job on a line, or those of some parameters."""
+    shown = point.shown
+    wanted = shown if names is None else [name for name in names if name in shown]
+    said = (f"{name} = {' '.join(str(shown[name]).split())[:60]}" for name in wanted)
+    return ", ".join(said)
 
 
 def digest(value: Any) -> str:

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from backend.batch.errors import Unwritable
+from backend.batch.manifest import Ended
+from backend.batch.plan import Batch
+from backend.batch.rows import differing
 from backend.media.images import ImageOptions, read_image, write_image
 from backend.media.pixels.resample import plan_resize, resize
 from backend.media.pixels.sheets import make_sheet, spelled
@@ -40,6 +43,19 @@ class Shown:
 
     path: Path
     lines: tuple[str, ...]
+
+
+def shown_of(batch: Batch, ends: Mapping[int, Ended]) -> list[Shown]:
+    """The pictures of the jobs of a batch that are done, with the values in which these differ."""
+    done = [point for point in batch.points
+            if point.index in ends and ends[point.index].status == "done"]  # fmt: skip
+    names = differing(done)
+    return [
+        Shown(batch.out / file, captions(point.shown, names))
+        for point in done
+        for file, _ in ends[point.index].files
+        if is_picture(file)
+    ]
 
 
 def is_picture(path: str) -> bool:

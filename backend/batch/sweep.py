@@ -31,11 +31,11 @@ def split_sweep(text: str, option: str = "--sweep") -> tuple[str, str]:
     return name.strip(), said
 
 
-def sweep_values(name: str, said: str, kind: str) -> tuple[str, ...]:
+def sweep_values(where: str, said: str, kind: str) -> tuple[str, ...]:
     """The values of a sweep as they would stand behind ``--set``.
 
     Args:
-        name: The parameter, for sentences.
+        where: What sentences begin with.
         said: ``a,b,c`` (a value that holds a comma in double quotes), or for numbers ``lo:hi:n``.
         kind: That of the parameter. Of whole numbers the nearest ones are taken.
 
@@ -44,11 +44,9 @@ def sweep_values(name: str, said: str, kind: str) -> tuple[str, ...]:
     """
     match = _SPAN.fullmatch(said) if kind in _SPANNED else None
     if match is not None:
-        return _span(name, match[1], match[2], match[3], whole=kind != "number")
+        return _span(where, match[1], match[2], match[3], whole=kind != "number")
     if kind in _SPANNED and ":" in said:
-        raise BatchError(
-            f"--sweep {name}={said}: write lo:hi:n for n evenly spaced numbers, like 1:5:9."
-        )
+        raise BatchError(f"{where}: write lo:hi:n for n evenly spaced numbers, like 1:5:9.")
     if "\n" in said or "\r" in said:
         rows = [[said]]
     else:
@@ -56,32 +54,30 @@ def sweep_values(name: str, said: str, kind: str) -> tuple[str, ...]:
             rows = list(csv.reader([said], strict=True))
         except csv.Error:
             raise BatchError(
-                f'--sweep {name}={said}: the double quotes do not fit. Write "a, b",c for a '
-                "value with a comma."
+                f'{where}: the double quotes do not fit. Write "a, b",c for a value with a comma.'
             ) from None
     values = tuple(rows[0])
     if len(values) > MOST_JOBS:
-        raise BatchError(f"--sweep {name}: more than {MOST_JOBS} values.")
+        raise BatchError(f"{where[:200]}: more than {MOST_JOBS} values.")
     return values
 
 
-def _span(name: str, low: str, high: str, number: str, *, whole: bool) -> tuple[str, ...]:
-    said = f"--sweep {name}={low}:{high}:{number}"
+def _span(where: str, low: str, high: str, number: str, *, whole: bool) -> tuple[str, ...]:
     count = int(number) if len(number) < 10 else MOST_JOBS + 1
     first, last = Fraction(low), Fraction(high)
     if count > MOST_JOBS:
-        raise BatchError(f"{said}: at most {MOST_JOBS} values can be.")
+        raise BatchError(f"{where}: at most {MOST_JOBS} values can be.")
     if count < 2 and not (count == 1 and first == last):
-        raise BatchError(f"{said}: both ends are included, so write at least 2 values.")
+        raise BatchError(f"{where}: both ends are included, so write at least 2 values.")
     spaced = [first + (last - first) * place / max(count - 1, 1) for place in range(count)]
     if not whole:
         return tuple(repr(float(each)) for each in spaced)
     if first.denominator != 1 or last.denominator != 1:
-        raise BatchError(f"{said}: this parameter takes whole numbers; both ends must be ones.")
+        raise BatchError(f"{where}: this parameter takes whole numbers; both ends must be ones.")
     found = [_nearest(each) for each in spaced]
     if len(set(found)) < len(found):
         there = abs(int(last) - int(first)) + 1
-        raise BatchError(f"{said}: there are only {there} whole numbers from {low} to {high}.")
+        raise BatchError(f"{where}: there are only {there} whole numbers from {low} to {high}.")
     return tuple(map(str, found))
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 from backend.batch.errors import BatchError
 from backend.batch.rows import MOST_JOBS
+from backend.media.grants import open_regular
+from backend.sdk import UserError
 
 MOST_BYTES = 256 * 2**20
 """Bytes of the largest table that is read."""
@@ -48,17 +50,20 @@ class Table:
         return _at(self.file, row.number, row.line, column)
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, title: str = "") -> Table:
     """Read ``.csv`` or ``.jsonl``, UTF-8 with or without a byte order mark.
+
+    ``title`` is what sentences about the whole file begin with; else the option and the path.
 
     Raises:
         BatchError: it cannot be read, is neither, has no rows or too many, or a column or a cell
             is doubled, missing or too much.
     """
+    title = title or f"--table {path}"
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".jsonl"):
-        raise BatchError(f"--table {path}: a table is a .csv or a .jsonl file.")
-    text = _text(path)
+        raise BatchError(f"{title}: a table is a .csv or a .jsonl file.")
+    text = _text(path, title)
     return (read_csv if suffix == ".csv" else read_jsonl)(text, path.name)
 
 
@@ -124,17 +129,19 @@ def read_jsonl(text: str, file: str) -> Table:
     return _whole(file, columns, rows)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, title: str) -> str:
     try:
         if path.is_dir():
-            raise BatchError(f"--table {path}: this is a folder, not a file.")
-        with path.open("rb") as file:
+            raise BatchError(f"{title}: this is a folder, not a file.")
+        with open_regular(path, path.name) as file:  # a pipe would be waited for
             data = file.read(MOST_BYTES + 1)
+    except (UserError, ValueError) as error:
+        raise BatchError(f"{title}: the file cannot be read: {error}") from None
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise BatchError(f"--table {path}: the file cannot be read: {why}.") from None
+        raise BatchError(f"{title}: the file cannot be read: {why}.") from None
     if len(data) > MOST_BYTES:
-        raise BatchError(f"--table {path}: the file is larger than {MOST_BYTES >> 20} MiB.")
+        raise BatchError(f"{title}: the file is larger than {MOST_BYTES >> 20} MiB.")
     for mark, what in _MARKS.items():
         if data.startswith(mark):
             raise BatchError(f"{path.name} is {what}, not UTF-8 text. Save it as CSV in UTF-8.")

@@ -125,12 +125,11 @@ def batch(
     Example:
       weft batch text-to-image --sweep sample.cfg=1:4:4 --sweep seed=1,2,3 --sheet sheet.png
     """
-    from backend.cli.batch_plan import Wish
-    from backend.cli.batch_read import Asked
+    from backend.cli.batch_plan import Told, Wish
     from backend.cli.batch_run import run_batch
 
     wish = Wish(
-        Asked(table, tuple(sweep or ()), tuple(each or ())),
+        Told(table, tuple(sweep or ()), tuple(each or ())),
         sets=tuple(sets or ()),
         seed=seed,
         name=name,

@@ -1,28 +1,25 @@
-"""What a batch is, before any of it runs: its jobs, checked, and the header of its manifest."""
+"""What ``weft batch`` is asked, and its jobs, checked before any of them runs."""
 
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from backend.batch.drafts import Recipe, check_clashes, name_places
-from backend.batch.errors import BatchError
-from backend.batch.manifest import VERSION
-from backend.batch.names import check_template
-from backend.batch.rows import Part, Point, digest, points
-from backend.cli.batch_read import Asked, Reader, check_seeds
+from backend.batch.drafts import Recipe
+from backend.batch.plan import Batch, Order, plan_batch
+from backend.batch.read import Asked, Reader, Varied
+from backend.batch.rows import Point, told
+from backend.batch.sweep import split_sweep
 from backend.cli.check import show_diagnostics
 from backend.cli.errors import INVALID, Stop, wrong_usage
 from backend.cli.flow import Flow, open_flow
-from backend.cli.params import set_params
-from backend.cli.places import SUFFIX, weft_version
+from backend.cli.params import set_params, typed_files
+from backend.cli.places import SUFFIX
 from backend.cli.run import check_output
 from backend.cli.streams import Output
-from backend.graph.document import Layout, Workflow
 
 if TYPE_CHECKING:
     from backend.settings import Settings
@@ -32,10 +29,38 @@ MOST_CHECKED = 2000
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The parts of a batch as the command line names them."""
+
+    table: Path | None = None
+    sweeps: tuple[str, ...] = ()
+    eaches: tuple[str, ...] = ()
+
+    def read(self) -> Asked:
+        """The same, each with its parameter.
+
+        Raises:
+            BatchError: a parameter or its values are missing.
+        """
+        return Asked(
+            self.table,
+            tuple(_varied(text, "--sweep") for text in self.sweeps),
+            tuple(_varied(text, "--each") for text in self.eaches),
+            f"--table {self.table}",
+            "Put the pattern into quotes, so that the shell leaves it as it is.",
+        )
+
+
+def _varied(text: str, option: str) -> Varied:
+    name, said = split_sweep(text, option)
+    return Varied(name, said, f"{option} {name}", f"{option} {name}={said}")
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """What the command line asks of a batch."""
 
-    asked: Asked
+    asked: Told
     sets: tuple[str, ...] = ()
     seed: int | None = None
     name: str = ""
@@ -76,72 +101,32 @@ class Wish:
             raise wrong_usage(f"--sheet {self.sheet}: this is there already. Choose another name.")
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """A batch that may run. ``parts`` tells by digests what it is made from."""
-
-    flow: Flow
-    recipe: Recipe
-    points: tuple[Point, ...]
-    out: Path
-    title: str
-    parts: Mapping[str, Any]
-
-    def header(self) -> dict[str, Any]:
-        """The first line of its manifest."""
-        return {
-            "event": "batch",
-            "version": VERSION,
-            "title": self.title,
-            "jobs": len(self.points),
-            "out": str(self.out),
-            "parts": dict(self.parts),
-            "draw": secrets.randbits(53),
-            "weft": weft_version(),
-        }
-
-
-def plan_batch(
+def plan(
     name: str, wish: Wish, allowed: Sequence[Path], settings: Settings, output: Output
-) -> Batch:
+) -> tuple[Flow, Batch]:
     """Read what a batch is made from, and check its jobs.
 
     Raises:
         Stop, BatchError: something of it cannot be.
     """
-    from backend.engine.provenance import scalars_of
-    from backend.engine.queue.job import Draft
-    from backend.engine.queue.submit import base_and_grants
-    from backend.engine.seeds import settle_seeds
     from backend.settings import expanded
 
     wish.check()
     flow = open_flow(name, allowed)
-    specs = flow.registry.specs
-    workflow, picked = set_params(flow.workflow, specs, wish.sets, flow.grants.base)
+    specs, base = flow.registry.specs, flow.grants.base
+    workflow, picked = set_params(flow.workflow, specs, wish.sets, base)
     flow = flow.granting(picked)
-    reader = Reader(flow, workflow)
-    parts = reader.parts(wish.asked)
+    reader = Reader(workflow, specs, flow.grants, typed_files(base))
+    parts = reader.parts(wish.asked.read())
     flow = replace(flow.granting(reader.granted), workflow=workflow)
-    check_seeds(parts, wish.seed, [*settle_seeds(workflow, specs, 0)[1]])
-    chosen = points(parts)
     out = Path(os.path.realpath(expanded(wish.out or settings.folders.output)))
     check_output(out)
-    places = scalars_of(workflow, specs, flow.grants).keys()
-    columns = {n: t for p in parts for n, t in zip(p.names, p.targets, strict=True)}
-    if wish.name:
-        check_template(wish.name, columns, places)
-        if not name_places(workflow, specs):
-            raise BatchError("--name: no node of the workflow has an output name to be set.")
     title = wish.title or workflow.title or flow.path.name.removesuffix(SUFFIX)
-    base, grants = base_and_grants(flow.grants.base, flow.grants.roots)
-    draft = Draft("", base, str(out), grants, title=title)
-    recipe = Recipe(
-        workflow, specs, draft, len(chosen), wish.name, wish.seed, frozenset(places), columns
-    )
-    _check(flow, recipe, chosen, output)
-    check_clashes(recipe, chosen, lambda each: scalars_of(each, specs, flow.grants))
-    return Batch(flow, recipe, chosen, out, title, _made_from(workflow, parts, wish, out))
+    order = Order(title, out, wish.name, wish.seed)
+    batch = plan_batch(workflow, specs, flow.grants, parts, order)
+    _check(flow, batch.recipe, batch.points, output)
+    batch.check_names()
+    return flow, batch
 
 
 def _check(flow: Flow, recipe: Recipe, chosen: Sequence[Point], output: Output) -> None:
@@ -171,30 +156,3 @@ def _check(flow: Flow, recipe: Recipe, chosen: Sequence[Point], output: Output) 
 def _with(point: Point) -> str:
     said = told(point)
     return f" ({said})" if said else ""
-
-
-def told(point: Point, names: Sequence[str] | None = None) -> str:
-    """The values of a job on a line, or those of some parameters."""
-    shown = point.shown
-    wanted = shown if names is None else [name for name in names if name in shown]
-    said = (f"{name} = {' '.join(str(shown[name]).split())[:60]}" for name in wanted)
-    return ", ".join(said)
-
-
-def _made_from(workflow: Workflow, parts: Sequence[Part], wish: Wish, out: Path) -> dict[str, Any]:
-    """Digests of all that decides what the jobs are, by what a sentence calls it."""
-    from backend.graph.format import dump
-
-    plain = replace(workflow, title="", about="", layout=Layout())
-    kinds: dict[str, list[Any]] = {"the table": [], "--sweep": [], "--each": []}
-    for part in parts:
-        kind = part.title.partition(" ")[0]
-        values = [[[each.target, each.value] for each in one.values] for one in part.choices]
-        kinds[kind if kind in kinds else "the table"].append([part.targets, values])
-    return {
-        "the workflow or --set": digest(dump(plain)),
-        **{kind: digest(found) for kind, found in kinds.items()},
-        "--name": wish.name,
-        "--seed": wish.seed,
-        "--out": str(out),
-    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from backend.batch.carry import AT_ONCE, Again, Carrier, refuse_unlike, unlike
 from backend.batch.errors import BatchError, Unwritable
-from backend.batch.manifest import Manifest, read
+from backend.batch.manifest import Manifest, new_place, read
+from backend.batch.plan import Batch
 from backend.batch.rows import differing
-from backend.cli.batch_plan import Batch, Wish, plan_batch
+from backend.cli.batch_plan import Wish, plan
 from backend.cli.batch_show import Report, show_dry_run, show_sheet, summary
 from backend.cli.check import counted
 from backend.cli.errors import CANCELLED, DONE, FAILED, Stop, wrong_usage
@@ -45,9 +45,9 @@ def run_batch(name: str, wish: Wish, allowed: Sequence[Path], *, json: bool) -> 
     settings = user_settings(flags)
     output = Output(json)
     try:
-        batch = plan_batch(name, wish, allowed, settings, output)
+        flow, batch = plan(name, wish, allowed, settings, output)
         if wish.dry_run:
-            return show_dry_run(batch, wish, output)
+            return show_dry_run(flow, batch, wish, output)
         with ExitStack() as stack:
             manifest = stack.enter_context(open_manifest(batch, wish))
             queue = stack.enter_context(the_queue(output))
@@ -66,7 +66,7 @@ def open_manifest(batch: Batch, wish: Wish) -> Manifest:
     """
     header = batch.header()
     if not wish.resume:
-        manifest = Manifest(wish.manifest or _new_place(batch.out), new=True)
+        manifest = Manifest(wish.manifest or new_place(batch.out), new=True)
         manifest.append([header])
         return manifest
     manifest = Manifest(_old_place(batch, wish, header))
@@ -81,14 +81,6 @@ def open_manifest(batch: Batch, wish: Wish) -> Manifest:
         manifest.close()
         raise
     return manifest
-
-
-def _new_place(out: Path) -> Path:
-    stem = time.strftime("batch-%Y-%m-%d-%H-%M-%S")
-    path, number = out / f"{stem}.jsonl", 2
-    while os.path.lexists(path):
-        path, number = out / f"{stem}-{number}.jsonl", number + 1
-    return path
 
 
 def _old_place(batch: Batch, wish: Wish, header: dict[str, Any]) -> Path:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from backend.batch.errors import Unwritable
 from backend.batch.manifest import Ended
-from backend.batch.rows import Point, differing
-from backend.batch.sheet import MOST, Shown, captions, is_picture, write_sheet
-from backend.cli.batch_plan import Batch, Wish, told
+from backend.batch.plan import Batch
+from backend.batch.rows import Point, told
+from backend.batch.sheet import MOST, shown_of, write_sheet
+from backend.cli.batch_plan import Wish
 from backend.cli.check import counted
 from backend.cli.errors import Stop
+from backend.cli.flow import Flow
 from backend.cli.plan import Machine, show_plan
 from backend.cli.streams import Output, plain, put, tell
 
@@ -140,7 +142,7 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {state}" for state, number in counts.items() if number)
 
 
-def show_dry_run(batch: Batch, wish: Wish, output: Output) -> int:
+def show_dry_run(flow: Flow, batch: Batch, wish: Wish, output: Output) -> int:
     """Show the jobs of a batch, and what the first of them would load; returns the exit status.
 
     Raises:
@@ -155,8 +157,9 @@ def show_dry_run(batch: Batch, wish: Wish, output: Output) -> int:
         _show_point(points[-1], output)
     output.record({"event": "batch", "jobs": len(points), "out": str(batch.out)})
     output.line(f"{counted(len(points), 'job')}; outputs go to {plain(str(batch.out))}")
-    flow = replace(batch.flow, workflow=batch.recipe.document(points[0]))
-    return show_plan(flow, Machine(wish.memory, wish.host_memory, wish.device), output, steps=False)
+    first = replace(flow, workflow=batch.recipe.document(points[0]))
+    machine = Machine(wish.memory, wish.host_memory, wish.device)
+    return show_plan(first, machine, output, steps=False)
 
 
 def _show_point(point: Point, output: Output) -> None:
@@ -169,15 +172,7 @@ def show_sheet(path: Path, batch: Batch, ends: Mapping[int, Ended], output: Outp
     be written, which is told."""
     from backend.engine.cancel import Cancel
 
-    done = [point for point in batch.points
-            if point.index in ends and ends[point.index].status == "done"]  # fmt: skip
-    names = differing(done)
-    shown = [
-        Shown(batch.out / file, captions(point.shown, names))
-        for point in done
-        for file, _ in ends[point.index].files
-        if is_picture(file)
-    ]
+    shown = shown_of(batch, ends)
     if not shown:
         tell("No job has left a picture, so there is no contact sheet.")
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from backend.graph.near import near as near
 
 DONE, FAILED, USAGE, INVALID, CANCELLED = 0, 1, 2, 3, 130
 
@@ -24,14 +24,3 @@ class Stop(Exception):
 def wrong_usage(sentence: str) -> Stop:
     """What to raise when the command line itself asks for something that cannot be."""
     return Stop(sentence, USAGE)
-
-
-def near(name: str, known: Iterable[str], most: int = 2) -> str:
-    """A closing sentence such as `` Did you mean blur or blend?``, or nothing."""
-    from difflib import get_close_matches
-
-    found = get_close_matches(name, list(dict.fromkeys(known)), n=most, cutoff=0.7)
-    if not found:
-        return ""
-    *some, last = found
-    return f" Did you mean {', '.join(some)} or {last}?" if some else f" Did you mean {last}?"

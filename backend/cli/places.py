@@ -67,9 +67,6 @@ def examples() -> dict[str, Path]:
 
 def weft_version() -> str:
     """The version of the installed Weft, or nothing where it was not installed."""
-    from importlib.metadata import PackageNotFoundError, version
+    from backend.settings import version
 
-    try:
-        return version("weft")
-    except PackageNotFoundError:
-        return ""
+    return version.weft_version()

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from backend.cli.check import show_diagnostics
 from backend.cli.errors import CANCELLED, DONE, FAILED, INVALID, Stop, near, wrong_usage
 from backend.cli.flow import Flow, open_flow
-from backend.cli.params import Specs, inner_graphs, set_params
+from backend.cli.params import inner_graphs, set_params
 from backend.cli.streams import Output, put, tell
 from backend.graph.document import Workflow
+from backend.graph.typed import Specs
 from backend.settings.declared import DEVICE
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.batch.errors import BatchError
-from backend.batch.names import Clashes, Saving, check_template, written
+from backend.batch.names import Clashes, Saving, check_template, shown_name, written
 from backend.batch.rows import Point, Value
 from backend.media.names import fill
 
@@ -93,3 +93,12 @@ def test_what_is_numbered_or_known_only_later_is_no_clash(template):
 def test_a_name_that_a_value_spoils_is_told():
     with pytest.raises(BatchError, match="keep: The output name"):
         Clashes().add(POINT, [Saving("keep", "a/../b", "replace")], {})
+
+
+def test_a_name_is_shown_as_far_as_it_is_known():
+    known = {"node": "keep", "sample.cfg": 2.5}
+    assert shown_name("{node}/{sample.cfg}-{counter:3}", known) == "keep/2.5-###"
+    assert shown_name("{time}-{counter}x", known) == "{time}-#x"
+    assert shown_name("a {{b}}", known) == "a {b}"
+    with pytest.raises(BatchError, match="hidden name"):
+        shown_name(".{node}", known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -132,5 +133,9 @@ def test_a_file_that_is_no_table_is_a_sentence(tmp_path, name, data, said):
     if data is not None:
         (tmp_path / name).write_bytes(data)
     assert said in refused(read_table, tmp_path / name)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.csv")
+        assert "is not a file but a device or a pipe" in refused(read_table, tmp_path / "pipe.csv")
+    assert "cannot be read" in refused(read_table, tmp_path / "a\0.csv")
     (tmp_path / "folder.csv").mkdir()
     assert "this is a folder" in refused(read_table, tmp_path / "folder.csv")
