@@ -32,6 +32,12 @@ class Commands(QObject):
         self.pin = make("pin", tr("Pin this picture as B"), panel.stage.pin, "P")
         self.probe = make("crosshair", tr("Probe"), panel.bar.probe.toggle, "I")
         self.histogram = make("chart-column", tr("Histogram"), panel.bar.histogram.toggle, "H")
+        self.play = make("play", tr("Play"), panel.player.play_or_pause)
+        self.loop = make("repeat", tr("Begin anew at the end"), None)
+        self.loop.setCheckable(True)
+        self.loop.toggled.connect(panel.player.set_loop)
+        panel.player.playing_changed.connect(self._playing)
+        panel.player.loop_changed.connect(self.loop.setChecked)
         self.as_table = make("table", tr("Show as a table"), None, "T")
         self.as_table.setCheckable(True)
         self.as_table.toggled.connect(panel.show_as_table)
@@ -43,8 +49,8 @@ class Commands(QObject):
         self.full_screen.toggled.connect(panel.show_full_screen)
         self.menu = QMenu(panel)
         for action in (self.copy, self.save, self.folder, self.use, None, self.pin, self.probe,
-                       self.histogram, self.as_table, None, self.provenance,
-                       self.full_screen):  # fmt: skip
+                       self.histogram, self.as_table, None, self.play, self.loop, None,
+                       self.provenance, self.full_screen):  # fmt: skip
             if action is None:
                 self.menu.addSeparator()
             else:
@@ -59,7 +65,13 @@ class Commands(QObject):
         self.copy.setEnabled(has_picture or has_text)
         self.copy.setText(tr("Copy text") if has_text else tr("Copy picture"))
         self.folder.setEnabled(subject.file is not None)
-        self.as_table.setVisible(kind_of(subject.value) == "numbers")
+        kind = kind_of(subject.value)
+        self.as_table.setVisible(kind == "numbers")
+        for action in (self.play, self.loop):
+            action.setVisible(kind in ("video", "sound"))
+
+    def _playing(self, on: bool) -> None:
+        self.play.setText(tr("Pause") if on else tr("Play"))
 
     def _make(
         self, icon: str, words: str, act: Callable[[], object] | None, keys: str = ""

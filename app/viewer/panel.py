@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QRect, Qt, QUrl, Signal
 from PySide6.QtGui import (
@@ -20,9 +20,11 @@ from app.theme.theme import Theme
 from app.viewer.background import Asked, Background
 from app.viewer.bar import Bar
 from app.viewer.commands import Commands
-from app.viewer.files import FILTER, CannotSave, for_clipboard, read_picture, save_picture
+from app.viewer.files import FILTER, CannotSave, for_clipboard, save_picture
+from app.viewer.media_files import read_file
 from app.viewer.picture import Picture, pictures_of
 from app.viewer.plain_views import FigureView, PlotView, TableView, TextView
+from app.viewer.player import Player
 from app.viewer.previews import picture_of_jpeg
 from app.viewer.provenance import ProvenanceCard, Told, read_told
 from app.viewer.stage import Stage
@@ -36,7 +38,7 @@ from app.viewer.subject import (
     words_of,
 )
 from app.words import tr
-from backend.values import Color
+from backend.values import Audio, Color, Layers, Video
 
 if TYPE_CHECKING:
     from backend.media.apart import Decoder
@@ -61,7 +63,7 @@ class ViewerPanel(QWidget):
         super().__init__(parent)
         self._theme, self._decoder = theme, decoder
         self._background = Background(self)
-        self._reading: Asked[object] | None = None
+        self._reading: Asked[Any] | None = None
         self._subject = Subject(None)
         self._shows_table = False
         self._screen: _Screen | None = None
@@ -72,7 +74,11 @@ class ViewerPanel(QWidget):
         self.text, self.table = TextView(), TableView()
         self.figure, self.plot = FigureView(theme), PlotView(theme)
         self.stack = QStackedWidget(self.content)
-        for view in (self.stage, self.text, self.table, self.figure, self.plot):
+        self.player = Player(theme, self.stage, self.content)
+        self.player.changed.connect(self._name)
+        for view in (
+            self.stage, self.text, self.table, self.figure, self.plot, self.player.view,
+        ):  # fmt: skip
             self.stack.addWidget(view)
         self.card = ProvenanceCard(theme, self.content)
         self.card.hide()
@@ -85,6 +91,7 @@ class ViewerPanel(QWidget):
         inner.setSpacing(0)
         inner.addWidget(self.bar)
         inner.addWidget(self.stack, 1)
+        inner.addWidget(self.player.bar)
         outer = self._column = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.content)
@@ -111,12 +118,19 @@ class ViewerPanel(QWidget):
         if self._reading is not None:
             self._reading.cancel()
         other_file = subject.file != self._subject.file
-        same_value = subject.value is self._subject.value
+        before = self._subject
+        same_value = subject.value is before.value and subject.sound is before.sound
         self._subject = subject
         kind = kind_of(subject.value)
-        if kind in ("picture", "nothing"):
+        if kind not in ("video", "sound"):
+            self.player.close()
+        elif not same_value or subject.title != before.title:
+            self._play(subject)
+        if kind in ("video", "sound"):
+            self.stack.setCurrentWidget(self.stage if kind == "video" else self.player.view)
+        elif kind in ("picture", "nothing"):
             if not (same_value and kind == "picture"):
-                self.stage.set_pictures(pictures_of(subject.value), subject.title)
+                self._show_pictures(subject)
             self.stack.setCurrentWidget(self.stage)
         elif kind == "text":
             self.text.set_text(text_of(subject.value))
@@ -133,13 +147,12 @@ class ViewerPanel(QWidget):
         self._name()
 
     def look_at_file(self, path: Path) -> None:
-        """Show a picture file, decoded apart; until it is there, what is shown stays."""
+        """Show a file of a picture, a video or a sound, decoded apart; until it is there, what is
+        shown stays."""
         if self._reading is not None:
             self._reading.cancel()
         self._reading = self._background.ask(
-            lambda: read_picture(path, self._decoder),
-            lambda found: self.look_at(Subject(found, path.name, "Image", file=path)),
-            self._cannot,
+            lambda: read_file(path, self._decoder), self.look_at, self._cannot
         )
 
     def show_preview(self, jpeg: bytes, title: str) -> None:
@@ -159,7 +172,26 @@ class ViewerPanel(QWidget):
         if self._screen is not None:
             self.show_full_screen(False)
         self._background.close()
+        self.player.close_down()
         self.stage.close_down()
+
+    def _play(self, subject: Subject) -> None:
+        video = subject.value if isinstance(subject.value, Video) else None
+        sound = subject.value if isinstance(subject.value, Audio) else subject.sound
+        self.player.open(video, sound, subject.title)
+
+    def _show_pictures(self, subject: Subject) -> None:
+        if not isinstance(subject.value, Layers):
+            self.stage.set_pictures(pictures_of(subject.value), subject.title)
+            return
+        # Laying many layers over each other takes a while; what was seen stays until then.
+        self._reading = self._background.ask(
+            lambda: pictures_of(subject.value), lambda found: self._laid(found, subject)
+        )
+
+    def _laid(self, found: Any, subject: Subject) -> None:
+        self.stage.set_pictures(found, subject.title)
+        self._name()
 
     def _show_figure(self, value: object) -> None:
         colour = value if isinstance(value, Color) else None

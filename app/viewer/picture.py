@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from app.words import tr
-from backend.values import Float32, Image, Latent, Mask
+from backend.values import Float32, Image, Latent, Layers, Layout, Mask
 
 Curve = Literal["srgb", "linear", "plain"]
 
@@ -18,6 +18,9 @@ ALL, LUMINANCE = -1, -2
 
 SIGMAS = 3.0
 """How many standard deviations of a latent are shown between black and white, to each side."""
+
+LAYOUT_SIDE = 1024
+"""Pixels of the longer side at which a layout is drawn at most."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -89,8 +92,14 @@ def pictures_of(value: object) -> tuple[Picture, ...]:
             found += [Picture(item, at.space, names=names) for item in at.pixels]
         elif isinstance(at, Mask):
             found += [Picture(item[..., None], "plain", names=("M",)) for item in at.coverage]
+        elif isinstance(at, Layers):
+            from backend.media.pixels.flatten import flatten
+
+            waiting.append(flatten(at))
         elif isinstance(at, Latent):
             found += _of_latent(at.samples)
+        elif isinstance(at, Layout):
+            waiting.append(_of_layout(at))
         elif isinstance(at, Sequence) and not isinstance(at, str | bytes):
             waiting += reversed(at)
     return tuple(found)
@@ -122,6 +131,15 @@ def difference(one: Picture, other: Picture) -> Picture:
     apart.setflags(write=False)
     names = (one if one.channels >= other.channels else other).names[: apart.shape[2]]
     return Picture(apart, "plain", 0.0, one.high - one.low, names)
+
+
+def _of_layout(layout: Layout) -> Image:
+    """Its boxes with their captions; a layout of a large picture is drawn smaller."""
+    from backend.media.pixels.boxes import draw
+
+    scale = min(1.0, LAYOUT_SIDE / max(layout.width, layout.height))
+    width, height = (max(1, round(side * scale)) for side in (layout.width, layout.height))
+    return draw(Layout(layout.boxes, width, height))
 
 
 def _of_latent(samples: Float32) -> list[Picture]:

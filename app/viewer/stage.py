@@ -93,6 +93,15 @@ class Stage(QWidget):
         self._at = min(self._at, max(0, len(pictures) - 1))
         self._show()
 
+    def set_frame(self, picture: Picture, name: str) -> None:
+        """Look at another frame of the same video: nothing but the picture is another."""
+        before = self.picture
+        if before is None or (before.names, self._name) != (picture.names, name):
+            self.set_pictures((picture,), name)
+        else:
+            self._pictures = (picture,)
+            self._put_compared(picture)
+
     def turn_to(self, at: int) -> None:
         """Look at another picture of the batch."""
         if 0 <= at < len(self._pictures) and at != self._at:
@@ -119,9 +128,6 @@ class Stage(QWidget):
 
     def _show(self) -> None:
         picture = self.picture
-        for asked in self._asked:
-            asked.cancel()
-        self._asked = []
         view, bar = self.view, self._bar
         view.sentence = ""
         self._choose_channel(picture)
@@ -132,13 +138,21 @@ class Stage(QWidget):
         view.set_other(other if wipes else None)
         view.set_wipe((0.5 if view.wipe is None else view.wipe) if wipes else None)
         view.sides = (f"A · {self._name}", f"B · {self._pinned[1]}" if self._pinned else "")
+        self._put_compared(picture)
+        bar.set_channels(picture, view.development.channel)
+
+    def _put_compared(self, picture: Picture | None) -> None:
+        """Show it, or what it differs in from the pinned one."""
+        for asked in self._asked:
+            asked.cancel()
+        self._asked = []
+        other = self._pinned[0] if self._pinned is not None else None
         if self._how is Compare.DIFFERENCE and picture is not None and other is not None:
             self._asked = [
                 self._background.ask(lambda: difference(picture, other), self._put, self._cannot)
             ]
         else:
             self._put(picture)
-        bar.set_channels(picture, view.development.channel)
 
     def _put(self, picture: Picture | None) -> None:
         self.view.set_picture(picture)

@@ -10,12 +10,26 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from app.words import tr
-from backend.values import Audio, Color, Conditioning, Float32, Image, Latent, Mask, Schedule, Video
+from backend.values import (
+    Audio,
+    Color,
+    Conditioning,
+    Float32,
+    Image,
+    Latent,
+    Layers,
+    Layout,
+    Mask,
+    Schedule,
+    Video,
+)
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Kind = Literal["picture", "text", "figure", "colour", "numbers", "parts", "nothing"]
+Kind = Literal[
+    "picture", "video", "sound", "text", "figure", "colour", "numbers", "parts", "nothing"
+]
 
 _MANY = 10_000
 """Rows of a table that are shown."""
@@ -27,7 +41,7 @@ class Subject:
 
     ``title`` names the output (``Decode · image``), ``type`` is its socket type, ``job`` the run
     that it is of (``job 11``), ``is_stale`` says that the graph has changed since, ``file`` is the
-    output file that it was read from or saved in.
+    output file that it was read from or saved in, ``sound`` what is heard with a video.
     """
 
     value: object
@@ -36,6 +50,7 @@ class Subject:
     job: str = ""
     is_stale: bool = False
     file: Path | None = None
+    sound: Audio | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +67,12 @@ def kind_of(value: object) -> Kind:
     first = _first(value)
     if value is None or first is None:
         return "nothing"
-    if isinstance(first, Image | Mask | Latent):
+    if isinstance(first, Image | Mask | Latent | Layout | Layers):
         return "picture"
+    if isinstance(value, Video):
+        return "video"
+    if isinstance(value, Audio):
+        return "sound"
     if isinstance(first, str):
         return "text"
     if _is_number(first) and _is_list(value):
@@ -109,6 +128,9 @@ def rows_of(value: object) -> tuple[Row, ...]:
             Row(tr("rate"), "", tr("{n} a second", n=f"{value.rate:g}")),
         )
     if isinstance(value, Audio):
+        if not isinstance(value.source, np.ndarray):  # it lies in a file: say it, read nothing
+            size = f"{value.channels} x {value.length}"
+            return (Row(tr("samples"), size, tr("{n} s", n=f"{value.seconds:.2f}")),)
         return (Row(tr("samples"), shape_words(value.samples), range_words(value.samples)),)
     if _is_list(value):
         assert isinstance(value, Sequence)
@@ -129,6 +151,16 @@ def words_of(value: object) -> str:
     if isinstance(value, Mask):
         size = f"{value.width} x {value.height}"
         return size if value.count == 1 else tr("{n} of {size}", n=value.count, size=size)
+    if isinstance(value, Layout):
+        size, count = f"{value.width} x {value.height}", len(value.boxes)
+        return (
+            tr("1 box in {size}", size=size)
+            if count == 1
+            else tr("{n} boxes in {size}", n=count, size=size)
+        )
+    if isinstance(value, Layers):
+        size = f"{value.width} x {value.height}"
+        return f"{size} · " + tr("{n} layers", n=value.count)
     if isinstance(value, Latent):
         return f"{shape_words(value.samples)} · {value.space} · {range_words(value.samples)}"
     if isinstance(value, Conditioning):

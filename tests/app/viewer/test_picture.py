@@ -74,3 +74,14 @@ def test_pictures_of_two_sizes_or_kinds_have_no_difference():
         difference(one, pictures_of(Image(random(1, 6, 5, 3)))[0])
     with pytest.raises(ValueError, match="different kinds"):
         difference(one, pictures_of(Mask(random(1, 4, 5)))[0])
+
+
+def test_layers_are_seen_laid_over_each_other():
+    from backend.media.pixels.flatten import flatten
+    from backend.values import Layer, Layers
+
+    pixels = np.random.default_rng(0).random((2, 3, 4), np.float32)
+    stack = Layers(4, 3, (Layer(pixels), Layer(pixels, mode="multiply", x=1)))
+    (seen,) = pictures_of(stack)
+    assert np.array_equal(seen.pixels, flatten(stack).pixels[0])
+    assert seen.has_alpha

@@ -93,3 +93,15 @@ def test_texts_and_numbers_of_lists():
     assert text_of(["a", "b"]) == "a\n\nb"
     assert numbers_of([1, 2.5]) == (1.0, 2.5)
     assert numbers_of(Schedule("karras", {}, 2, 0.0, (1.0, 0.5))) == (1.0, 0.5)
+
+
+def test_a_layout_is_seen_as_its_boxes():
+    from app.viewer.picture import pictures_of
+    from app.viewer.subject import kind_of, words_of
+    from backend.values import Box, Layout
+
+    layout = Layout((Box(0.25, 0.25, 0.5, 0.5, "a cat"),), 16384, 8192)
+    assert kind_of(layout) == "picture"
+    (seen,) = pictures_of(layout)
+    assert (seen.width, seen.height) == (1024, 512)
+    assert words_of(layout) == "1 box in 16384 x 8192"
