@@ -44,7 +44,8 @@ def adapter(
             "--form",
             metavar="FORM",
             help="text: learn pictures and captions. reference: make each from the pictures "
-            "beside it, as the caption says. control: follow the picture beside it.",
+            "beside it, as the caption says. control: follow the picture beside it. layout: put "
+            "things into boxes, from a table with boxes and captions.",
         ),
     ] = "text",
     targets: Annotated[
@@ -109,3 +110,29 @@ def adapter(
     wish = Wish(examples, out, model, form, targets, rank, steps, rate, batch, levels, size, seed,
                 samples, work, device)  # fmt: skip
     raise typer.Exit(train_adapter(wish, json=json))
+
+
+@app.command("set")
+def world_set(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="What the examples teach.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="An empty or new folder.")],
+    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="Examples.")] = 1000,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed.")
+    ] = 0,
+    json: Json = False,
+) -> None:
+    """Draw a set of Primer's world to train on: edits, panels, edges and more.
+
+    A kind that is not there is answered with those that are.
+
+    \b
+    Example:
+      weft train set edges --out edges --count 5000
+      weft train adapter edges --form control --out edges.safetensors
+    """
+    from backend.cli.train_set import draw_set
+
+    raise typer.Exit(draw_set(kind, out, count, seed, json=json))

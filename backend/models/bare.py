@@ -64,7 +64,7 @@ def load_bare(
 def _diffusers(kind: Any, component: Component, bare: Bare, wanted: dtype) -> Network:
     from backend.memory.skeleton import assign, hollow
 
-    config = kind.load_config(str(component.path), local_files_only=True)
+    config = dict(component.config)
     with hollow():
         module = kind.from_config(config)
     source, tensors = weights_of(bare, wanted)

@@ -48,6 +48,13 @@ def sampling(
     return Peak(known.token_bytes * cells * (latent.count or 1) * branches, uses)
 
 
+def in_turn(*parts: Peak) -> Peak:
+    """The peak of several parts of one call, each after the one before it."""
+    known = [part.activation for part in parts if part.activation is not None]
+    most = max(known) if known and len(known) == len(parts) else None
+    return Peak(most, tuple(use for part in parts for use in part.uses))
+
+
 def guided(
     guider: Facts | None,
     latent: Facts | None,

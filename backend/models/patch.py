@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from backend.diffusion.around import Around, Moment
+from backend.diffusion.around import Around, Moment, Mover
 from backend.diffusion.errors import DiffusionError
 from backend.diffusion.process import Denoiser
 from backend.diffusion.registry import choose, scan
@@ -50,6 +50,8 @@ class PatchKind:
     ``CatalogError`` where the patch does not fit the model. Patches are laid on by ``rank``, lower
     first, and among equals in the order of the stack; they are taken off in reverse. ``across``:
     it looks from one sample of a batch to another, so they have to go through the model together.
+    ``move`` gives what moves the latent before each step, for a kind that does; it holds for the
+    patches of a model alone.
     """
 
     kind: str
@@ -57,6 +59,7 @@ class PatchKind:
     make: Callable[[Stage, Patch, Rows], Around]
     rank: int = 50
     across: bool = False
+    move: Callable[[Stage, Patch], Mover] | None = None
 
 
 def patch_kinds() -> Mapping[str, PatchKind]:
@@ -81,6 +84,13 @@ def surround(stage: Stage, terms: Iterable[Term]) -> tuple[Around, ...]:
             kind = choose(kinds, patch.kind, "patch")
             ready.append((kind.rank, _for(owner, kind, stage, patch)))
     return tuple(around for _, around in sorted(ready, key=lambda entry: entry[0]))
+
+
+def movers(stage: Stage) -> tuple[Mover, ...]:
+    """What moves the latent before each step, of the patches of a model that do."""
+    kinds = patch_kinds()
+    given = [(choose(kinds, p.kind, "patch"), p) for p in stage.model.patches if p.strength != 0]
+    return tuple(kind.move(stage, patch) for kind, patch in given if kind.move is not None)
 
 
 def across_batch(models: Iterable[Model], terms: Iterable[Term]) -> list[str]:

@@ -16,10 +16,14 @@ def to_tensor(image: Image) -> Tensor:
     """``[batch, 3, height, width]`` in -1..1, sRGB. Grey is repeated; alpha is left out."""
     import torch
 
+    shown = np.ascontiguousarray(colours(image) * 2 - 1)
+    return torch.from_numpy(shown.transpose(0, 3, 1, 2).copy())
+
+
+def colours(image: Image) -> Float32:
+    """``[batch, height, width, 3]`` in sRGB. Grey is repeated; alpha is left out."""
     colour = image.pixels[..., :3] if image.channels >= 3 else image.pixels[..., :1].repeat(3, -1)
-    if image.space == "linear":
-        colour = _to_srgb(colour)
-    return torch.from_numpy(np.ascontiguousarray(colour * 2 - 1).transpose(0, 3, 1, 2).copy())
+    return _to_srgb(colour) if image.space == "linear" else colour
 
 
 def to_image(tensor: Tensor, wide: bool = False) -> Image:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from backend.diffusion.around import Window
 from backend.diffusion.errors import DiffusionError
 from backend.models.family import describe
 from backend.values import Conditioning, Latent, Model
@@ -59,6 +60,19 @@ def add(conditioning: Conditioning, latent: Latent) -> Conditioning:
     spread = {name: array.repeat(count // len(array), 0) for name, array in given.items()}
     later = tuple(replace(p, conditioning=add(p.conditioning, latent)) for p in conditioning.later)
     return replace(conditioning, tensors=spread, later=later)
+
+
+def cropped(conditioning: Conditioning, window: Window) -> Conditioning:
+    """The conditioning as a tile of the latents sees it: of references that are as large as the
+    whole it sees its own part, of others all. The very same where there are none of the first."""
+    part = {
+        name: conditioning.tensors[name][..., list(window.rows), :][..., list(window.columns)]
+        for name in names(conditioning)
+        if tuple(conditioning.tensors[name].shape[-2:]) == window.size
+    }
+    if not part:
+        return conditioning
+    return replace(conditioning, tensors={**conditioning.tensors, **part})
 
 
 def gathered(conditionings: Sequence[Conditioning], count: int) -> list[Tensor]:

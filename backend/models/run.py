@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from backend.diffusion.around import Around
+from backend.diffusion.around import Around, Mover
 from backend.diffusion.edit import EditMaker
 from backend.diffusion.errors import DiffusionError
 from backend.diffusion.sample import Hooks, invert, sample
 from backend.models.card import ModelFacts
 from backend.models.experts import assemble, experts_of
 from backend.models.family import describe
-from backend.models.patch import Stage, across_batch, surround
+from backend.models.patch import Stage, across_batch, movers, surround
 from backend.models.pipelines.reference import refuse_whole
 from backend.models.preview import SHARE, Shown, viewer
 from backend.models.seams.maps import Recorder
+from backend.models.tiling.latents import LatentTiles, TiledDenoiser
 from backend.sdk import Context
 from backend.values import Guider, Latent, Model, Noise, Schedule, Solver
 
@@ -33,11 +34,12 @@ def denoise(
     edits: Sequence[EditMaker] = (),
     watch: Sequence[Recorder] = (),
     more: Callable[[Stage], Sequence[Around]] = lambda stage: (),
+    tiles: LatentTiles | None = None,
 ) -> Latent:
     """Sample with the guider's model, telling progress and showing previews.
 
     The patches of the model and of the guider's terms are laid on, ``more`` inside them; ``watch``
-    looks on.
+    looks on. ``tiles``: larger latents go through the model in such tiles.
 
     Raises:
         DiffusionError: the guider has no model, or spaces and sizes do not go together.
@@ -45,11 +47,22 @@ def denoise(
     """
     model = checked(guider, latent)
 
+    moving: list[Mover] = []
+
     def dress(stage: Stage) -> tuple[Around, ...]:
+        moving.extend(movers(stage))
         laid = surround(stage, guider.terms) + tuple(more(stage))
         return laid + tuple(each.around(stage) for each in watch)
 
     denoiser, around = assemble(model, ctx.load, ctx.device, dress)
+    if tiles is not None and tiles.needed(*latent.samples.shape[-2:]):
+        if moving:
+            raise DiffusionError(
+                "Layout guidance moves whole pictures, and these latents go through the model in "
+                "tiles. Make them without tiles, or take the guidance off."
+            )
+        parted = TiledDenoiser(denoiser, around, tiles, ctx.check)
+        denoiser, around = parted, (parted.around,)
     return sample(
         denoiser,
         guider,
@@ -61,6 +74,7 @@ def denoise(
         hooks=_hooks(ctx, guider, model, latent),
         edits=edits,
         around=around,
+        movers=moving,
     )
 
 

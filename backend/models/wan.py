@@ -238,11 +238,11 @@ class Wan:
         shape = facts.geometry.shape(video.width, video.height, 1, video.frames)
         step = facts.geometry.frame_factor
         starts = range(1 - step, video.frames, step)
-        pieces = (to_tensor(video.read(max(start, 0), start + step)) for start in starts)
         place = (shape, facts.geometry.factor, device)
-        return Latent(
-            encode_pieces(net, [pieces], *place, seed, coding).numpy(), facts.latent_space
-        )
+        with video.reader() as reader:
+            pieces = (to_tensor(reader.read(max(start, 0), start + step)) for start in starts)
+            coded = encode_pieces(net, [pieces], *place, seed, coding).numpy()
+        return Latent(coded, facts.latent_space)
 
     def decode_video(
         self, vae: VAE, latent: Latent, load: Load, device: str, coding: Coding = WHOLE

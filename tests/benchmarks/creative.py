@@ -1,8 +1,8 @@
 """How well the creative nodes do what they are for, on unseen scenes, beside doing without.
 
 ``python -m tests.benchmarks.creative control --file workflows/assets/primer-edges.safetensors``
-and ``... edits --file FILE``; ``--count`` scenes of held-out pairs, lower ends of 95 % Wilson
-intervals.
+and ``... edits --file FILE``, ``... panels --file FILE``; ``--count`` scenes of held-out pairs,
+with 95 % Wilson intervals.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from backend.train.scene import Bytes, picture
 from backend.train.scorer import score
 from backend.train.tasks import controls
 from backend.train.tasks.edits import KINDS, draw_edit, untouched
+from backend.train.tasks.panels import draw_panels
 from backend.train.world import draw_spec
 from nodes.conditioning import encode_text
 from nodes.controls import control_lora
 from nodes.latents import empty_latent, vae_decode, vae_encode
 from nodes.loaders import load_model
+from nodes.panels import compose_panels, in_context_generate, split_panels
 from nodes.patches import lora
 from nodes.references import reference_image
 from nodes.sampling import sample
@@ -141,9 +143,34 @@ def edits(desk: Desk, file: str, count: int, seed: int) -> None:
     print(f"outside     {np.mean(kept):.1f} dB in the mean, {np.median(kept):.1f} in the median")
 
 
+def panels(desk: Desk, file: str, count: int, seed: int) -> None:
+    """A second panel in the relation that the sets taught, beside a first that is given."""
+    right: dict[str, list[bool]] = {"without": [], "with": []}
+    for numbers in parts(count):
+        drawn = [draw_panels(seed, i, "held") for i in numbers]
+        told = desk.texts([each.caption for each in drawn])
+        known = [floats([picture(each.scenes[0])]) for each in drawn]
+        made = [compose_panels(desk, each) for each in known]
+        canvas = floats([codes(each.canvas)[0] for each in made])
+        mask = made[0].mask
+        taught = lora(desk, desk.found.model, file)
+        for name, model in (("without", desk.found.model), ("with", taught)):
+            whole = in_context_generate(
+                desk, model, desk.found.vae, told, canvas, mask, desk.empty, seed=seed
+            )
+            second = codes(split_panels(desk, whole)[1])
+            for pixels, each in zip(second, drawn, strict=True):
+                right[name].append(score(pixels, each.scenes[1].facts).scene)
+    for name, hits in right.items():
+        print(f"{name:8} relation holds {rate(hits)}")
+
+
+WHAT = {"control": control, "edits": edits, "panels": panels}
+
+
 def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__)
-    reader.add_argument("what", choices=["control", "edits"])
+    reader.add_argument("what", choices=[*WHAT])
     reader.add_argument("--file", required=True, help="the adapter")
     reader.add_argument("--model", type=Path, default=PRIMER)
     reader.add_argument("--count", type=int, default=300)
@@ -151,7 +178,7 @@ def main() -> None:
     given = reader.parse_args()
     began = time.monotonic()
     desk = Desk(given.model)
-    {"control": control, "edits": edits}[given.what](desk, given.file, given.count, given.seed)
+    WHAT[given.what](desk, given.file, given.count, given.seed)
     seconds = time.monotonic() - began
     print(f"{given.count} scenes, seed {given.seed}, {seconds:.0f} s, {machine()}")
 

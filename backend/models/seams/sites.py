@@ -27,6 +27,10 @@ Place: TypeAlias = tuple[str, int]
 """The name of a site and a layer in it."""
 
 
+SIDES = (1, 2, 4, 8, 16, 32)
+"""How much coarser than the latent a grid of tokens may be."""
+
+
 @dataclass(frozen=True)
 class Spans:
     """Where text and image tokens lie among the queries and among the keys of one attention."""
@@ -176,6 +180,40 @@ def spans_before(end: int, image: int) -> Spans:
     the tokens of references, is of neither."""
     text, seen = slice(0, end - image), slice(end - image, end)
     return Spans(text, seen, text, seen)
+
+
+def grid(shape: tuple[int, ...], tokens: int) -> Tensor | None:
+    """The middles ``[tokens, 2]`` (x, y) of a latent's tokens as shares, by rows; ``None`` where
+    they are no grid of it."""
+    import torch
+
+    height, width = shape[-2:]
+    for side in SIDES:
+        rows, columns = -(-height // side), -(-width // side)
+        if rows * columns == tokens and len(shape) == 4:
+            y, x = torch.meshgrid(
+                (torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns,
+                indexing="ij",
+            )  # fmt: skip
+            return torch.stack([x, y], -1).reshape(-1, 2)
+    return None
+
+
+def places_in(moment: Moment, tokens: int) -> Tensor | None:
+    """``grid`` of a call's latent as shares of the whole picture, also where the call sees only a
+    tile of it; the cells of a tile need not lie in a row."""
+    import torch
+
+    found, window = grid(moment.shape, tokens), moment.window
+    if found is None or window is None:
+        return found
+    across = []
+    for axis, cells in ((0, window.columns), (1, window.rows)):
+        place = found[:, axis] * len(cells)
+        first = place.floor().clamp(max=len(cells) - 1)
+        cell = torch.tensor(cells, dtype=place.dtype)[first.long()]
+        across.append((cell + place - first) / window.size[1 - axis])
+    return torch.stack(across, -1)
 
 
 def _seen(

@@ -7,7 +7,7 @@ the axes that have a rule; all else keeps its bits. Taking it off puts back what
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -116,15 +116,21 @@ def turning(
     Raises:
         DiffusionError: others are laid on already.
     """
-    owner, name = maker.owner, maker.name
-    own = vars(owner).get(name)
-    inner = getattr(owner, name)
-    if isinstance(inner, Turning):
+    if isinstance(getattr(maker.owner, maker.name), Turning):
         raise DiffusionError(
             "Two patches scale the rotary positions of this model at the same step. Take one off, "
             "or give them ranges of steps that do not overlap."
         )
-    setattr(owner, name, Turning(maker, inner, rules, strength, patch))
+    with standing_in(maker, lambda inner: Turning(maker, inner, rules, strength, patch)):
+        yield
+
+
+@contextmanager
+def standing_in(maker: Maker, make: Callable[[Any], Any]) -> Iterator[None]:
+    """Have ``make(what is called now)`` called for positions while it is entered."""
+    owner, name = maker.owner, maker.name
+    own = vars(owner).get(name)
+    setattr(owner, name, make(getattr(owner, name)))
     try:
         yield
     finally:

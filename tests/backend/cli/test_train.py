@@ -6,7 +6,8 @@ import torch
 
 from backend.catalog.header import read_header
 from backend.cli.errors import DONE, FAILED, USAGE
-from backend.train.adapter.sets import write_set
+from backend.train.adapter.sets import read_set, write_set
+from backend.train.task import tasks
 from tests.backend.models import tiny
 from tests.backend.train.adapter.test_adapter import drawn
 
@@ -56,3 +57,30 @@ def test_bad_input_is_a_sentence(weft):
         assert (done.status, said in done.err) == (status, True), done.err
         assert "Traceback" not in done.err
     assert not list(weft.folder.glob("a*.safetensors"))
+
+
+def test_the_world_draws_a_set_for_each_of_its_tasks(weft):
+    for kind, task in tasks().items():
+        done = weft("train", "set", kind, "--out", kind, "--count", 2, "--json")
+        assert done.status == DONE, done.err
+        (said,) = done.events
+        assert (said["count"], said["form"]) == (2, task.form)
+        first, second = read_set(weft.folder / kind)
+        assert first.picture.read_bytes() != second.picture.read_bytes()
+        assert len(first.references) == len(task.example(0, 0).references)
+    again = weft("train", "set", "edges", "--out", "more", "--count", 2, "--seed", 0)
+    assert again.status == DONE
+    one, other = (read_set(weft.folder / name)[1] for name in ("edges", "more"))
+    assert one.picture.read_bytes() == other.picture.read_bytes()
+
+
+def test_a_set_of_no_kind_or_over_another_is_refused(weft):
+    assert (
+        "There is no kind of set called 'edge'. Did you mean"
+        in weft("train", "set", "edge", "--out", "a").err
+    )
+    (weft.folder / "full").mkdir()
+    (weft.folder / "full" / "mine.txt").write_text("mine")
+    refused = weft("train", "set", "edges", "--out", "full", "--count", 1)
+    assert (refused.status, "full is not an empty folder" in refused.err) == (USAGE, True)
+    assert [path.name for path in (weft.folder / "full").iterdir()] == ["mine.txt"]
