@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -40,6 +41,9 @@ def value_words(value: Any, kind: str) -> str:
         return figure(value)
     if kind == "seed" and isinstance(value, str):
         return label(value)
+    if kind == "boxes" and isinstance(value, list | tuple):
+        said = [str(each.get("caption", "")) for each in value if isinstance(each, Mapping)]
+        return ", ".join(filter(None, said)) or str(len(value))
     if isinstance(value, list | tuple):
         return ", ".join(figure(v) if isinstance(v, int | float) else str(v) for v in value[:8])
     if kind in ("file", "folder", "model") and isinstance(value, str):

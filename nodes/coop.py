@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from backend.diffusion.coop import weights_of
 from backend.models.agree import same_latent_space
 from backend.models.coop import Side, cooperated
-from backend.models.costs import coding, sampling
+from backend.models.costs import coding, in_turn, sampling
 from backend.models.explain import explained
 from backend.sdk import (
     VAE,
@@ -118,6 +118,4 @@ def _(
         size = (known.width or 0) * factor, (known.height or 0) * factor
         coded = coding(vae, *size, (known.count or 1) * 2 * (p.steps or 1))
         parts.append(Peak(coded.activation, ((f"{name}_vae", coded.uses[0][1]),)))
-    known_needs = [part.activation for part in parts if part.activation is not None]
-    whole = max(known_needs) if len(known_needs) == len(parts) else None
-    return Peak(whole, tuple(use for part in parts for use in part.uses))
+    return in_turn(*parts)

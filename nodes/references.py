@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.models import reference
 from backend.models.agree import runs_in_steps, same_latent_space, size_fits
-from backend.models.costs import coding, encoding
+from backend.models.costs import coding, encoding, in_turn
 from backend.models.explain import explained
 from backend.models.family import SeeingFamily, describe, family_of
 from backend.sdk import (
@@ -111,11 +111,7 @@ def _(
 def _(
     p: Any, text_encoder: Facts | None, vae: Facts | None, images: Sequence[Facts | None] = ()
 ) -> Peak:
-    text, coded = encoding(text_encoder, None, False), [_coding(vae, image) for image in images]
-    each = [peak.activation for peak in (text, *coded)]
-    known = [need for need in each if need is not None]
-    uses = [use for peak in (text, *coded) for use in peak.uses]
-    return Peak(max(known) if len(known) == len(each) else None, tuple(uses))
+    return in_turn(encoding(text_encoder, None, False), *(_coding(vae, image) for image in images))
 
 
 @reference_image.facts

@@ -53,7 +53,7 @@ def train_adapter(
     ctx: Context,
     model: Model,
     folder: FolderPath = "",
-    form: Literal["text", "reference", "control"] = "text",
+    form: Literal["text", "reference", "control", "enlarge", "layout"] = "text",
     targets: Literal["attention", "blocks", "all"] = "blocks",
     rank: Annotated[int, Range(1, 1024, 1)] = 16,
     steps: Annotated[int, Range(1, 1_000_000, 1)] = 500,
@@ -71,7 +71,8 @@ def train_adapter(
     `set.jsonl`. With `form` text the model learns to make such pictures from such captions: a
     style, a thing, or panels in one picture, of which 20 to 100 are enough. With reference every
     picture `a.png` is made from `a.reference.png` as its caption says, which teaches edits; with
-    control it follows the lines or colours of that picture. The file goes in with the nodes LoRA or
+    control it follows the lines or colours of that picture; with layout it learns boxes with
+    captions, which the table gives as "boxes". The file goes in with the nodes LoRA or
     Control LoRA.
 
     Each of the `steps` learns from `batch` pictures at each of `levels` noise levels. `size` is the

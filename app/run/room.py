@@ -84,6 +84,7 @@ class EngineRoom(Known):
         self._meters = Meters(lambda: c.pid if (c := self._worker.client) else None, self)
         self._meters.measured.connect(self._measured)
         self._awake = Awake(tr("A graph is computed."))
+        self._followed: list[Callable[[int], Origin | None]] = []
         self._adding = threading.Lock()  # a job begins only after it is known what it is of
         self._mailbox.emptied.connect(self._flush)
         self._pulse = QTimer(self)
@@ -202,6 +203,12 @@ class EngineRoom(Known):
 
         self._desk.do(acted, then, partial(self.refused.emit, ""))
 
+    def follow(self, origin_of: Callable[[int], Origin | None]) -> None:
+        """Have jobs that are queued through ``ask`` shown as those of a document: ``origin_of``
+        tells what one was made of, if it knows it, when it begins."""
+        self._worker.start()
+        self._followed.append(origin_of)
+
     def look(
         self,
         document: OpenDocument,
@@ -272,6 +279,10 @@ class EngineRoom(Known):
         self._mailbox.post(partial(self._stopped, sentence))
 
     def _begun(self, job: Job, now: float) -> None:
+        found = None if job.id in self._going.origins else self._origin_of(job.id)
+        if found is not None:
+            self._going.origins[job.id] = found
+            self._going.expect(found)
         document = self._going.begun(job, now)
         self.job_changed.emit(self._book.begun(job, document))
         self._meters.busy(True)
@@ -279,6 +290,9 @@ class EngineRoom(Known):
 
     def _heard(self, job: int, event: Event, now: float) -> None:
         self._going.heard(job, event, now, self._specs())
+
+    def _origin_of(self, job: int) -> Origin | None:
+        return next((o for each in self._followed if (o := each(job)) is not None), None)
 
     def _ended(self, job: int, now: float) -> None:
         if self._going.job != job:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -18,7 +20,7 @@ from PySide6.QtGui import (
 from app.shell.pictures import encoded
 
 if TYPE_CHECKING:
-    from backend.values import Image
+    from backend.values import Audio, Image, Video
 
 WIDTH, HEIGHT = 512, 384
 
@@ -72,3 +74,30 @@ def value() -> Image:
     flat = np.frombuffer(image.constBits(), np.uint8).reshape(HEIGHT, image.bytesPerLine())
     pixels = flat[:, : WIDTH * 3].reshape(1, HEIGHT, WIDTH, 3)
     return Image((pixels / 255).astype(np.float32))
+
+
+def film(path: Path) -> Video:
+    """Two seconds in which noise comes and goes; the frames lie in a file at ``path``."""
+    import numpy as np
+
+    from backend.values import FrameFile, Video
+
+    codes = []
+    for number in range(48):
+        image = picture(0.5 + 0.5 * math.cos(number / 24 * math.pi))
+        flat = np.frombuffer(image.constBits(), np.uint8).reshape(HEIGHT, image.bytesPerLine())
+        codes.append(flat[:, : WIDTH * 3].tobytes())
+    path.write_bytes(b"".join(codes))
+    return Video(FrameFile("blake3:art", len(codes), HEIGHT, WIDTH, 3, "8", str(path)), 24)
+
+
+def sound() -> Audio:
+    """Two seconds of strokes that fade, on two channels."""
+    import numpy as np
+
+    from backend.values import Audio
+
+    at = np.arange(88_200) / 44_100
+    strokes = np.exp(-6 * (at % 0.5)) * np.sin(at * 2 * np.pi * 110)
+    steady = 0.3 * np.sin(at * 2 * np.pi * 220) * np.sin(at * np.pi / 2) ** 2
+    return Audio(np.stack([strokes, steady]).astype(np.float32), 44_100)

@@ -122,6 +122,9 @@ class StillRoom(EngineRoom):
     def ask(self, act: Act, then: Callable[[object], object] = bool) -> None:
         """There is no queue to ask."""
 
+    def follow(self, origin_of: Callable[[int], Origin | None]) -> None:
+        """There is nobody who would run them."""
+
     def free_memory(self) -> None:
         """There is none to free."""
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 
+from app.run.state import JobView
 from app.screenshots import art
 from app.screenshots.room import GIB
 from app.screenshots.sheet import sheet
 from app.screenshots.stage import WORKFLOWS, Stage
+from backend.batch.manifest import Ended
 from backend.engine.events import (
     Preview,
     Progress,
@@ -257,6 +259,67 @@ def gallery(stage: Stage) -> None:
     stage.window.work.setSizes([660, 208])
 
 
+def player(stage: Stage) -> None:
+    """A video with its sound, and a sound alone."""
+    from app.viewer.subject import Subject
+
+    _begin(stage)
+    _finish(stage, 4131)
+    panel: Any = stage.turn("view_pane", "Viewer")
+    video, sound = art.film(Path("film.raw").absolute()), art.sound()
+    panel.look_at(Subject(video, "Join videos · video", "Video", sound=sound))
+    panel.player.go(31)
+    stage.spin(lambda: panel.player.shown == 31 and panel.player.bar.line.peaks is not None)
+    stage.rest(0.5)
+    stage.take("player", stage.window.view_pane)
+    panel.look_at(Subject(video, "Join videos · video", "Video"))
+    panel.player.go(31)
+    stage.spin(lambda: panel.player.shown == 31)
+    stage.take("player-mute", stage.window.view_pane)
+    panel.look_at(Subject(sound, "Mix audio · audio", "Audio"))
+    panel.player.go(120)
+    stage.spin(lambda: panel.player.view.peaks is not None)
+    stage.take("player-sound", stage.window.view_pane)
+
+
+def batch(stage: Stage) -> None:
+    """A batch: with a table that is wrong, ready to be queued, under way."""
+    _begin(stage)
+    stage.window.side.setSizes([200, 560, 160])
+    table = Path("rows.csv").absolute()
+    table.write_text("prompt,seed,light\na red circle on the left,one,3\n", "utf-8")
+    panel: Any = stage.turn("node_pane", "Batch")
+    panel.form.put_table(str(table))
+    panel.form.take_knob("sample.cfg")
+    panel.form.rows[0].put("1:5:x")
+    stage.rest(1.0)
+    stage.take("batch-wrong")
+    rows = ("a red circle on the left and a blue star", "a green ring", "a yellow triangle")
+    lines = [f'"{row}",{seed}' for seed, row in enumerate(rows, 1)]
+    table.write_text("\n".join(("prompt,seed", *lines)), "utf-8")
+    panel.form.rows[0].put("1:5:5")
+    panel.form.name.setText("{row}-{sample.cfg}-{index:3}")
+    panel.look_ahead()
+    stage.rest(1.0)
+    stage.take("batch")
+    panel.queue()
+    course = panel.courses[-1]
+    places = {place: place for place in range(1, len(course.batch.points) + 1)}
+    course.take_up(places, {place: _ended(place) for place in range(1, 8)}, ())
+    course.running[8] = JobView(8, "", "running", sentence="Sample, step 17 of 28")
+    course.changed.emit()
+    stage.settle()
+    stage.take("batch-under-way")
+    stage.turn("node_pane", "Inspector")
+
+
+def _ended(place: int) -> Ended:
+    """How a job of the batch ended; one has failed."""
+    said = "Sample needs 2.9 of 3.6 GB. Choose a smaller size." if place == 4 else ""
+    line = {"sentence": said, "seconds": 4.2, "job": place}
+    return Ended(place, "", "failed" if said else "done", (), line)
+
+
 def panels(stage: Stage) -> None:
     """The other panels."""
     for pane, title in (
@@ -281,7 +344,7 @@ SCENES: Mapping[str, Scene] = {
     scene.__name__: scene
     for scene in (
         empty, template, finished, busy, broken, pulled, palette, subgraph, furniture, far, near,
-        form, settings, gallery, panels, states,
+        form, settings, gallery, player, batch, panels, states,
     )
 }  # fmt: skip
 

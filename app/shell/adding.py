@@ -20,7 +20,7 @@ from app.document.edits.nodes import add_node, new_node
 from app.document.edits.params import set_param
 from app.document.edits.search import Entry
 from app.document.level import GIVEN, TAKEN, Link
-from app.shell.files import PICTURES
+from app.shell.files import MEDIA, SOUNDS, VIDEOS
 from app.shell.palette import SearchPalette
 from app.shell.palette_rows import Offer, caps_of, offer_of
 from app.shell.pasted import refusal_of
@@ -247,8 +247,8 @@ class Adding(QObject):
 
     @staticmethod
     def _is_graph(path: Path) -> bool:
-        """Whether a file is to be opened: all but pictures that carry no workflow."""
-        if path.suffix.lower() not in PICTURES:
+        """Whether a file is to be opened: all but media that carry no workflow."""
+        if path.suffix.lower() not in MEDIA:
             return True
         from backend.media.errors import Damaged, Unsupported
         from backend.media.metadata import read_provenance
@@ -265,9 +265,11 @@ class Adding(QObject):
         self.drop_files([path], at)
 
     def drop_files(self, paths: Sequence[Path], at: QPointF | None = None) -> None:
-        """Put a node for each picture, in rows from a place of the canvas on; all are one edit."""
-        canvas, spec = self._window.canvas, self._window.services.book.specs.get("load_image")
-        if canvas is None or spec is None:
+        """Put a node for each picture, video or sound, in rows from a place of the canvas on; all
+        are one edit."""
+        canvas, specs = self._window.canvas, self._window.services.book.specs
+        readers = [spec for path in paths if (spec := specs.get(_reader_of(path))) is not None]
+        if canvas is None or len(readers) < len(paths):
             return
         document, level = canvas.document, canvas.document.level
         spot = at if at is not None else canvas.pointer()
@@ -275,12 +277,12 @@ class Adding(QObject):
         desk = self._window.desk_of(document)
         if desk is not None:
             desk.checks.set_grants(self._window.services.grants_of(document))
-        field = next(p.name for p in spec.params if p.kind == "file")
         made: list[str] = []
 
         def change(workflow: Workflow) -> Workflow:
             made.clear()
-            for number, file in enumerate(told):
+            for number, (spec, file) in enumerate(zip(readers, told, strict=True)):
+                field = next(p.name for p in spec.params if p.kind == "file")
                 name = fresh_id(workflow, level, spec.type)
                 row, column = divmod(number, _ACROSS)
                 x, y = snapped(spot.x()) + 240 * column, snapped(spot.y()) + 320 * row
@@ -352,3 +354,9 @@ class Adding(QObject):
         path = folder / f"{blake3.blake3(content).hexdigest()[:16]}.png"
         path.write_bytes(content)
         return path
+
+
+def _reader_of(path: Path) -> str:
+    """The node that reads a file, by its suffix."""
+    suffix = path.suffix.lower()
+    return "load_video" if suffix in VIDEOS else "load_audio" if suffix in SOUNDS else "load_image"

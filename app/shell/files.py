@@ -14,6 +14,10 @@ from backend.graph.format import FormatError
 
 SUFFIX = ".weft.json"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".gif")
+SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a")
+MEDIA = (*PICTURES, *VIDEOS, *SOUNDS)
+"""Files that may carry a graph; for those that carry none there are nodes that read them."""
 
 
 class Files(QObject):
@@ -27,7 +31,10 @@ class Files(QObject):
 
     def ask_open(self) -> None:
         """Ask for files and open them."""
-        shown = tr("Workflows and pictures") + " (*.weft.json *.json *.png *.jpg *.webp *.tif)"
+        shown = (
+            tr("Workflows and pictures")
+            + " (*.weft.json *.json *.png *.jpg *.webp *.tif *.mp4 *.webm *.gif *.wav *.flac *.mp3)"
+        )
         chosen, _ = QFileDialog.getOpenFileNames(self._window, tr("Open"), self._begin(), shown)
         for name in chosen:
             self.open(Path(name))
@@ -35,7 +42,7 @@ class Files(QObject):
     def open(self, path: Path) -> OpenDocument | None:
         """Open a workflow, or the one that a picture carries; a sentence where it cannot be."""
         try:
-            if path.suffix.lower() in PICTURES:
+            if path.suffix.lower() in MEDIA:
                 return self.open_carried(path)
             return self._documents.open(path)
         except FormatError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.viewer.panel import ViewerPanel
     from app.viewer.subject import Subject
 
+_SEEN = ("Image", "Mask", "Layers", "Video", "Audio")
 _REST = 120
 """Milliseconds without an edit until it is told anew whether a picture is still so."""
 
@@ -51,6 +52,8 @@ class Looking:
         """Documents that have run since they were seen."""
         self._tab = window.view_pane.add(tr("Viewer"), self._panel)
         self._beside_form: ViewerPanel | None = None
+        self.heard: list[Callable[[Subject], object]] = []
+        """Whom to tell what is looked at, as it came from the graph."""
         self._rest = QTimer(window, singleShot=True, interval=_REST)
         self._rest.timeout.connect(self._show_stale)
         window.services.documents.renamed.connect(lambda _: self._rest.start())
@@ -98,8 +101,11 @@ class Looking:
         )  # fmt: skip
 
     def look_at_file(self, path: Path) -> None:
-        """Show a picture file."""
+        """Show a file of a picture, a video or a sound."""
+        from app.viewer.subject import Subject
+
         self._at = None
+        self._tell(Subject(None))
         for panel in self._viewers():
             panel.look_at_file(path)
 
@@ -119,6 +125,12 @@ class Looking:
             path, output = found
         self.look_at(path, output, asked=False)
 
+    @property
+    def subject(self) -> Subject | None:
+        """What the viewer shows, where there is one."""
+        panel = self._made()
+        return panel.subject if panel is not None else None
+
     def _viewers(self) -> list[ViewerPanel]:
         return [self._tab.show(), *([self._beside_form] if self._beside_form is not None else ())]
 
@@ -134,8 +146,17 @@ class Looking:
         if at.document is not self._services.documents.current:  # another tab was turned to
             self._held[at.document.id] = at, subject
         elif at is self._at:
-            for panel in self._viewers():
-                panel.look_at(subject)
+            self.show(subject)
+            self._tell(subject)
+
+    def show(self, subject: Subject) -> None:
+        """Have the viewers show a subject, such as some of the layers of what is looked at."""
+        for panel in self._viewers():
+            panel.look_at(subject)
+
+    def _tell(self, subject: Subject) -> None:
+        for hear in self.heard:
+            hear(subject)
 
     # -- is it still so ---------------------------------------------------------------------------
 
@@ -168,15 +189,20 @@ class Looking:
         if self._shown is not None and panel is not None:
             self._held[self._shown.id] = self._at, panel.subject
         self._shown = document
-        if document is None or panel is None:
+        if panel is None:
             return
         from app.viewer.subject import Subject
 
+        if document is None:
+            for viewer in {panel, self._beside_form or panel}:
+                viewer.look_at(Subject(None))
+            return
         at, subject = self._held.pop(document.id, (None, None))
         self._at = at
         for each in (panel, self._beside_form):
             if each is not None:
                 each.look_at(subject if subject is not None else Subject(None))
+        self._tell(subject if subject is not None else Subject(None))
         self._show_stale()
         if subject is None or document.id in self._due:
             self._due.discard(document.id)
@@ -258,11 +284,11 @@ class Looking:
 
 
 def last_picture(nodes: Iterable[NodeView]) -> tuple[str, str] | None:
-    """The node furthest along that gives a picture and has run, with that output."""
+    """The node furthest along that gives something to see and has run, with that output."""
     found = None
     for view in nodes:
         outputs = view.spec.outputs if view.spec is not None else ()
-        name = next((o.name for o in outputs if o.type in ("Image", "Mask")), "")
+        name = next((o.name for o in outputs if o.type in _SEEN), "")
         ran = view.run.status in ("done", "cached", "degraded")
         if name and ran and (found is None or view.x >= found[0]):
             found = (view.x, view.path, name)

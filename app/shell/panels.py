@@ -20,6 +20,7 @@ from app.words import tr
 
 if TYPE_CHECKING:
     from app.open_document import OpenDocument
+    from app.panels.batch.panel import BatchPanel
     from app.panels.form.form import Form
     from app.panels.gallery.panel import GalleryPanel
     from app.panels.history.panel import HistoryPanel
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from app.panels.inspector.history_page import HistoryPage
     from app.panels.inspector.node_page import NodePage
     from app.panels.inspector.sources import Sources
+    from app.panels.layers.panel import LayersPanel
     from app.panels.log.panel import LogPanel
     from app.panels.models.panel import ModelsPanel
     from app.panels.models.shelf import ModelShelf
@@ -54,6 +56,8 @@ class Panels:
         self._inspector = window.node_pane.add(tr("Inspector"), self.inspector)
         self._document_page = window.node_pane.add(tr("Document"), self.document_page)
         self._history_page = window.node_pane.add(tr("History"), self.history_page)
+        self._batch = window.node_pane.add(tr("Batch"), self.batch)
+        window.node_pane.add(tr("Layers"), self.layers)
         window.said_pane.add(tr("Log"), self.log)
         self._models = window.said_pane.add(tr("Models"), self.models)
         window.said_pane.add(tr("Packs"), self.packs)
@@ -77,7 +81,8 @@ class Panels:
 
     def show_document(self, document: OpenDocument | None) -> None:
         """Have the pages of the document show another."""
-        for page in (self._inspector.made, self._document_page.made, self._history_page.made):
+        for page in (self._inspector.made, self._document_page.made, self._history_page.made,
+                     self._batch.made):  # fmt: skip
             if page is not None:
                 page.show_document(document)
         self.problems.refresh_made()
@@ -136,6 +141,24 @@ class Panels:
         page = HistoryPage(self._services.theme)
         page.show_document(self._services.documents.current)
         return page
+
+    def batch(self) -> BatchPanel:
+        """Many runs of the document, over a table, values or files."""
+        from app.shell.batches import batch_panel
+
+        return batch_panel(self._window, self.looking.look_at_file, show_folder)
+
+    def layers(self) -> LayersPanel:
+        """The layers of what the viewer looks at."""
+        from app.panels.layers.panel import LayersPanel
+
+        panel = LayersPanel(self._services.theme)
+        panel.looked.connect(self.looking.show)
+        self.looking.heard.append(panel.show_subject)
+        if self.looking.subject is not None:
+            panel.show_subject(self.looking.subject)
+        self._window.closing.append(panel.close_down)
+        return panel
 
     def form(self) -> Form:
         """The exposed values as a form."""

@@ -137,6 +137,7 @@ def _views(window: Window) -> None:
         ("said_pane", tr("Problems"), "Alt+3"), ("queue_pane", tr("Queue"), "Alt+4"),
         ("queue_pane", tr("Gallery"), "Alt+5"), ("said_pane", tr("Models"), "Alt+6"),
         ("said_pane", tr("Log"), "Alt+7"), ("time_pane", tr("Forecast"), "Alt+8"),
+        ("node_pane", tr("Batch"), "Alt+9"),
     ):  # fmt: skip
         add(f"pane.{title.casefold()}", title, tr("Window"),
             partial(show_pane, window, pane, title), keys)  # fmt: skip

@@ -117,8 +117,9 @@ def _plain(facts: Facts) -> Iterator[str]:
 _WORDS: Mapping[str, Callable[[Facts], Iterator[str]]] = {
     "Image": _image, "Mask": _image, "Layers": _image, "Latent": _latent, "Video": _video,
     "Motion": _video, "Audio": _audio, "Layout": _boxes, "Table": _table, "Model": _weights,
-    "VAE": _weights, "TextEncoder": _weights, "LanguageModel": _weights, "Conditioning": _words,
-    "Embedding": _words,
+    "VAE": _weights, "TextEncoder": _weights, "LanguageModel": _weights, "Upscaler": _weights,
+    "ControlNet": _weights,
+    "Conditioning": _words, "Embedding": _words,
 }  # fmt: skip
 
 

@@ -39,6 +39,8 @@ TYPES: Mapping[str, TypeLook] = MappingProxyType(
         "Embedding": TypeLook("arrow", "#7CC8E8", "#0F6690"),
         "Model": TypeLook("square", "#A894FA", "#6A45D6"),
         "LanguageModel": TypeLook("square", "#A894FA", "#6A45D6"),
+        "ControlNet": TypeLook("square", "#E58FB4", "#A8376B"),
+        "Upscaler": TypeLook("square", "#5CC8A8", "#0B7A5C"),
         "VAE": TypeLook("square", "#F0694F", "#A3260E"),
         "TextEncoder": TypeLook("square", "#F2D65A", "#957600"),
         "Guider": TypeLook("hexagon", "#EE8A3C", "#B25A00"),

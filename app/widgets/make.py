@@ -8,6 +8,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
+from app.widgets.boxes import BoxesEditor
 from app.widgets.choice import ChoiceEditor, ModelEditor
 from app.widgets.colour import ColourEditor
 from app.widgets.context import EditorContext
@@ -27,7 +28,7 @@ EDITORS: Mapping[str, type[ParamEditor]] = MappingProxyType(
         "text": TextEditor, "multiline": WordsEditor, "choice": ChoiceEditor,
         "seed": SeedEditor, "color": ColourEditor, "file": PathEditor, "folder": PathEditor,
         "model": ModelEditor, "expression": ExpressionEditor, "name": NameEditor,
-        "values": ValuesEditor,
+        "values": ValuesEditor, "boxes": BoxesEditor,
     }
 )  # fmt: skip
 """The class for each kind of parameter; every kind has one."""

@@ -49,7 +49,12 @@ def records(plan: MemoryPlan) -> Iterator[dict[str, Any]]:
             "step": need.step,
             "type": need.type,
             "uses": [
-                {"component": use.component, "passes": use.passes, "beside": list(use.beside)}
+                {
+                    "component": use.component,
+                    "passes": use.passes,
+                    "beside": list(use.beside),
+                    "before": list(use.before),
+                }
                 for use in need.uses
             ],
             "activation": need.activation,
@@ -164,7 +169,8 @@ def _uses(need: Need) -> str:
 
 
 def _use(use: Used) -> str:
-    beside = f" with {' and '.join(use.beside)}" if use.beside else ""
+    more = (*use.beside, *use.before)
+    beside = f" with {' and '.join(more)}" if more else ""
     passes = f" {use.passes} times" if use.passes != 1 else ""
     return f"{use.component}{beside}{passes}"
 

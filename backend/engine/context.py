@@ -20,7 +20,7 @@ from backend.media.spool import Spool
 from backend.models.stops import Stops
 from backend.models.store import Coming
 from backend.sdk import Saved, UserError
-from backend.values import Audio, Data, FrameDepth, Image, Video, Weights
+from backend.values import Audio, Data, FrameDepth, Image, Layers, Video, Weights
 
 Scalars = Mapping[str, str | int | float | bool | None]
 
@@ -171,6 +171,13 @@ class StepContext:
     def read_sound(self, path: str) -> Audio:
         """The sound in a granted file."""
         return self._facilities.decoder.sound(self.read(path), self._cancel.check)
+
+    def read_layers(self, path: str, unknown_modes: str = "refuse") -> Layers:
+        """The layers in a granted file; what they do not hold is told in notes."""
+        found = self._facilities.decoder.layers(self.read(path), unknown_modes, self._cancel.check)
+        for sentence in found[1]:
+            self.note(sentence)
+        return found[0]
 
     def save(
         self,

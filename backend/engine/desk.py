@@ -19,7 +19,8 @@ from backend.engine.lookup import model_folder
 from backend.media.names import fields_of
 from backend.media.outputs import OutputFolder
 from backend.plan.result import Result
-from backend.sdk import Context, Saved, UserError, Video
+from backend.sdk import Audio, Context, Saved, UserError, Video
+from backend.values import FrameFile, MediaFile, SoundTrack
 
 SMALL_MODEL = 256 * 2**20
 """Bytes of weights up to which a model is known by its content, and above by its fast identity."""
@@ -58,13 +59,13 @@ class Shelf:
         self._cache.decide(key, names)
 
     def _checked(self, key: str, result: Result | None) -> Result | None:
-        videos = [v for v in result.values.values() if isinstance(v, Video)] if result else []
-        if result is None or not (result.saved or videos):
+        held = _held(result.values.values()) if result else ()
+        if result is None or not (result.saved or held):
             return result
-        files: tuple[str | Saved, ...] = (*result.saved, *(v.file.path for v in videos))
+        files: tuple[str | Saved, ...] = (*result.saved, *(each.path for each in held))
         if self._sound.get(key) == files:
             return result
-        if all(map(self._output.holds, result.saved)) and all(v.is_there for v in videos):
+        if all(map(self._output.holds, result.saved)) and all(each.is_there for each in held):
             self._sound[key] = files
             return result
         self._cache.forget(key)
@@ -121,6 +122,18 @@ class Outside:
             told = (content_hash(path) if large else "") or identity
             self._models[self.facilities.grants.portable(ref)] = told
         return identity
+
+
+def _held(values: Iterable[Any]) -> tuple[FrameFile | MediaFile, ...]:
+    """The files that videos and sounds are read from."""
+    found: list[FrameFile | MediaFile] = []
+    for value in values:
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, Video):
+                found += [f if isinstance(f, FrameFile) else f.media for f in each.files]
+            elif isinstance(each, Audio) and isinstance(each.source, SoundTrack):
+                found.append(each.source.media)
+    return tuple(found)
 
 
 def _unheard(event: Event) -> None:

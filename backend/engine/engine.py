@@ -27,7 +27,7 @@ from backend.engine.lookup import HeaderLookup
 from backend.engine.needs import device_budget, find_needs, host_budget, machine_budget, running
 from backend.engine.numerics import Numerics, default_threads
 from backend.engine.outlook import Outlook
-from backend.engine.provenance import Provenance, scalars_of
+from backend.engine.provenance import Provenance
 from backend.engine.registry import NodeRegistry
 from backend.engine.run import Run
 from backend.engine.seeds import settle_seeds
@@ -39,6 +39,7 @@ from backend.graph.diagnostics import Diagnostic
 from backend.graph.document import Workflow
 from backend.graph.flat import FROM_ZONE
 from backend.media.grants import Grants
+from backend.media.name_fields import scalars_of
 from backend.media.outputs import OutputFolder
 from backend.media.spool import Spool
 from backend.plan.forecast import Plan, forecast

@@ -14,9 +14,11 @@ import numpy as np
 from backend.catalog.errors import CatalogError
 from backend.catalog.header import read_header
 from backend.media.apart import Decoder
+from backend.media.film.load import load_film
 from backend.media.grants import open_regular
 from backend.media.metadata import kind_of
 from backend.sdk import UserError
+from backend.values import FramesGone
 
 CLOSE = 40.0
 """The peak signal-to-noise ratio, in dB, from which files count as close: an error of a hundredth
@@ -94,7 +96,9 @@ def compare(old: Path, new: Path, decoder: Decoder, check: Callable[[], None]) -
         )
     if kinds[0] == "safetensors":
         return _tensors(old, new, check)
-    if kinds[0] == "WAV":
+    if kinds[0] in ("MP4", "Matroska", "GIF"):
+        return _films(old, new, check)
+    if kinds[0] in ("WAV", "FLAC", "MP3"):
         one, two = decoder.sound(old, check), decoder.sound(new, check)
         if one.rate != two.rate:
             return Likeness(
@@ -135,6 +139,32 @@ def _arrays(old: list[Any], new: list[Any], check: Callable[[], None]) -> Likene
         for start in range(0, flat[0].size, CHUNK):
             check()
             gap.add(flat[0][start : start + CHUNK], flat[1][start : start + CHUNK])
+    return _judged(gap.psnr(1.0), gap.largest)
+
+
+def _films(old: Path, new: Path, check: Callable[[], None]) -> Likeness:
+    """Their frames, and the sound if those are alike."""
+    films = [load_film(path, check=check) for path in (old, new)]
+    videos = [film.video for film in films]
+    if videos[0] is None or videos[1] is None:
+        return Likeness("different", reason="one has no pictures")
+    one, two = videos[0], videos[1]
+    looks = [f"{v.width}x{v.height}x{v.channels}, {v.frames} frames" for v in (one, two)]
+    if looks[0] != looks[1]:
+        return Likeness("different", reason=f"it is {looks[0]}, the new one {looks[1]}")
+    sounds = [film.audio for film in films]
+    lengths = [(audio.channels, audio.length) for audio in sounds]
+    if lengths[0] != lengths[1]:
+        return Likeness("different", reason="its sound is of another length")
+    gap = _Gap()
+    try:
+        for first, second in zip(one.chunks(CHUNK, check), two.chunks(CHUNK, check), strict=True):
+            gap.add(first.pixels, second.pixels)
+        heard = zip(*(a.chunks(check=check) for a in sounds if a.channels), strict=True)
+        for pair in heard:
+            gap.add(*pair)
+    except FramesGone as error:
+        raise UserError(str(error)) from error
     return _judged(gap.psnr(1.0), gap.largest)
 
 

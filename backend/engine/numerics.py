@@ -15,7 +15,7 @@ from typing import Any
 import backend
 from backend.graph.spec import Lane
 
-LIGHT = ("weft", "numpy", "opencv-python-headless", "pillow")
+LIGHT = ("weft", "av", "numpy", "opencv-python-headless", "pillow", "soundfile")
 HEAVY = ("torch", "diffusers", "transformers")
 
 

@@ -152,5 +152,10 @@ class Outlook:
             for use in need.uses:
                 for name in use.beside:
                     found.append(Coming(components[name].weights, 1, aside))
-                found.append(Coming(components[use.component].weights, use.passes, aside))
+                main = components[use.component].weights
+                if not use.before:
+                    found.append(Coming(main, use.passes, aside))
+                turn = [*(components[name].weights for name in use.before), main]
+                for _ in range(use.passes if use.before else 0):
+                    found += [Coming(weights, 1, aside) for weights in turn]
         return found

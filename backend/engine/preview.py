@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from backend.media.color import srgb_from_linear
-from backend.values import Data, Image, Mask
+from backend.values import Data, Image, Layers, Mask
 from backend.values.arrays import Float32
 
 SIDE = 512
@@ -16,14 +16,32 @@ SIDE = 512
 
 
 def picture_of(values: Mapping[str, Data]) -> bytes:
-    """The first picture among the outputs of a step as JPEG, a mask as grey; empty without one."""
+    """The first picture among the outputs of a step as JPEG, a mask as grey, layers laid over each
+    other; empty without one."""
     for value in values.values():
         first = value[0] if isinstance(value, list) and value else value
         if isinstance(first, Image):
             return jpeg_of(first)
         if isinstance(first, Mask):
             return jpeg_of(Image(first.coverage[:1, ..., None]))
+        if isinstance(first, Layers):
+            return jpeg_of(_glance(first))
     return b""
+
+
+def _glance(stack: Layers) -> Image:
+    """The picture of a stack, of every so many pixels only where that is enough to be seen."""
+    from backend.media.pixels.flatten import flatten
+
+    step = max(max(stack.width, stack.height) // (2 * SIDE), 1)
+    if step == 1:
+        return flatten(stack)
+    small = [
+        each.but(pixels=each.pixels[::step, ::step], x=each.x // step, y=each.y // step)
+        for each in stack.layers
+    ]
+    width, height = max(stack.width // step, 1), max(stack.height // step, 1)
+    return flatten(Layers(width, height, tuple(small)))
 
 
 def jpeg_of(image: Image) -> bytes:

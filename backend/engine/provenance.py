@@ -167,20 +167,6 @@ def nodes_of(workflow: Workflow) -> Iterator[tuple[str, Node]]:
                 graphs.append((f"{prefix}{name}/", node.body))
 
 
-def scalars_of(workflow: Workflow, specs: Mapping[str, NodeSpec], grants: Grants) -> Scalars:
-    """``NODE.PARAM`` for every scalar parameter of the top-level nodes, for names of files."""
-    found: dict[str, str | int | float | bool | None] = {}
-    for name, node in workflow.graph.nodes.items():
-        spec = specs.get(node.type)
-        for param in spec.params if spec else ():
-            value = node.params.get(param.name, param.default)
-            if param.kind in PATHS and isinstance(value, str) and value:
-                value = grants.portable(value)
-            if isinstance(value, str | int | float | bool):
-                found[f"{name}.{param.name}"] = value
-    return found
-
-
 def nearest_seed(frame: Frame, step: int) -> int | None:
     """The seed of the nearest step before this one that has one, out through the zones."""
     at: Frame | None = frame

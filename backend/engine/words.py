@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from backend.graph import types
 from backend.sdk import UserError
-from backend.values import Audio, Color, Data, FramesGone, Image, Latent, Mask, Video, Weights
+from backend.values import (
+    Audio,
+    Color,
+    Data,
+    FramesGone,
+    Image,
+    Latent,
+    Layers,
+    Layout,
+    Mask,
+    Video,
+    Weights,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +42,17 @@ def summary(value: Data) -> str:
         return f"Image {value.width}x{value.height}x{value.channels}, {value.count}"
     if isinstance(value, Mask):
         return f"Mask {value.width}x{value.height}, {value.count}"
+    if isinstance(value, Layers):
+        return f"Layers {value.width}x{value.height}, {value.count}"
+    if isinstance(value, Layout):
+        return f"Layout {value.width}x{value.height}, {len(value.boxes)}"
     if isinstance(value, Latent):
         return f"Latent {'x'.join(map(str, value.samples.shape[1:]))}, {value.count}"
     if isinstance(value, Video):
         return f"Video {value.width}x{value.height}, {value.frames} at {value.rate:g}/s"
     if isinstance(value, Audio):
+        if value.is_silent_file:
+            return "no sound"
         return f"Audio {value.channels} x {value.seconds:.3g} s at {value.rate}/s"
     if isinstance(value, Weights):
         return f"{type(value).__name__} {value.family}"

@@ -36,7 +36,9 @@ def test_a_peak_names_inputs_of_its_node_and_needs_no_facts(name):
     for use, passes in told.uses:
         socket = spec.input(use.partition(".")[0])
         assert socket is not None
-        assert socket.type in ("Model", "VAE", "TextEncoder", "LanguageModel", "Guider")
+        assert socket.type in (
+            "Model", "VAE", "TextEncoder", "LanguageModel", "Upscaler", "Guider",
+        )  # fmt: skip
         assert passes >= 0
 
 

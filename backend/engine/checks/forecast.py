@@ -163,7 +163,7 @@ def stages_of(plan: MemoryPlan) -> Sequence[ForecastStage]:
     for stage, rows in zip(plan.stages, levels, strict=True):
         # Steps of one stage need the same.
         need = needs[stage.steps[0]]
-        used = {name for use in need.uses for name in (use.component, *use.beside)}
+        used = {name for use in need.uses for name in use.components}
         comes = {
             name: sum(m.nbytes for m in stage.moves if m.component == name and _comes(m))
             for name in names

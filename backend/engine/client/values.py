@@ -16,7 +16,7 @@ import numpy as np
 from backend.engine.client.inbox import Died
 from backend.engine.client.process import HostProcess
 from backend.engine.wire import GetValue, ValueFile
-from backend.values import Data, Video
+from backend.values import Data, FrameFile, Video
 from backend.values.arrays import Float32
 from backend.values.wire import Packed, pack, unpack
 
@@ -65,8 +65,9 @@ def take_value(path: Path) -> Data:
     arrays = tuple(_array(data, begin, header[str(i)]) for i in range(len(header)))
     value = unpack(Packed(text, arrays))
     for each in value if isinstance(value, list) else [value]:
-        if isinstance(each, Video):
-            weakref.finalize(each.file, _remove, Path(each.file.path))
+        for frames in each.files if isinstance(each, Video) else ():
+            if isinstance(frames, FrameFile):
+                weakref.finalize(frames, _remove, Path(frames.path))
     return value
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backend.engine.client.values import write_value
 from backend.media.journal import Intent, clean, new_token
-from backend.values import Data, Video
+from backend.values import Data, FrameFile, Video
 
 
 class Outbox:
@@ -51,14 +51,15 @@ class Outbox:
         """The same with frames that stay when this process lets go of its own."""
         if isinstance(value, list):
             return [self._moved(item) for item in value]
-        if not isinstance(value, Video):
-            return value
+        return value.moved(self._kept) if isinstance(value, Video) else value
+
+    def _kept(self, file: FrameFile) -> FrameFile:
         path = self._new(".frames")
         try:
-            os.link(value.file.path, path)
+            os.link(file.path, path)
         except OSError:
-            shutil.copyfile(value.file.path, path)
-        return dataclasses.replace(value, file=dataclasses.replace(value.file, path=str(path)))
+            shutil.copyfile(file.path, path)
+        return dataclasses.replace(file, path=str(path))
 
     def _new(self, suffix: str) -> Path:
         if self._intent is None or not self._root.is_dir():

@@ -19,7 +19,8 @@ from tests.app.shell.desktop import SHIFT
 Key = Qt.Key
 TABS = (
     ("view_pane", "Viewer"), ("node_pane", "Inspector"), ("node_pane", "Document"),
-    ("node_pane", "History"), ("said_pane", "Problems"), ("said_pane", "Log"),
+    ("node_pane", "History"), ("node_pane", "Batch"), ("node_pane", "Layers"),
+    ("said_pane", "Problems"), ("said_pane", "Log"),
     ("said_pane", "Models"), ("said_pane", "Packs"), ("queue_pane", "Queue"),
     ("queue_pane", "Jobs"), ("queue_pane", "Gallery"), ("time_pane", "Run timeline"),
     ("time_pane", "Forecast"),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from app.shell.pasted import refusal_of
+from backend.media.sounds import write_sound
+from backend.values import Audio
+from tests.backend.media.film.films import film
 
 Key, CTRL = Qt.Key, Qt.KeyboardModifier.ControlModifier
 PROMPT = '{"3": {"class_type": "KSampler", "inputs": {"seed": 1}}}'
@@ -84,3 +88,17 @@ def test_pictures_beside_a_workflow_go_where_they_were_dropped(desktop, tmp_path
     desktop.window.adding.take_files([tmp_path / "b.weft.json", tmp_path / "a.png"])
     assert [node.type for node in here.workflow.graph.nodes.values()] == ["load_image"]
     assert desktop.document is not here
+
+
+def test_videos_and_sounds_get_the_nodes_that_read_them(desktop, tmp_path: Path):
+    told = {"workflow": '{"weft": 1, "nodes": {}}'}
+    tone = Audio(np.zeros((1, 800), np.float32), 8000)
+    write_sound(tmp_path / "plain.mp3", tone, format="mp3")
+    write_sound(tmp_path / "made.flac", tone, provenance=told, format="flac")
+    film(tmp_path / "clip.mp4", frames=2)
+    here = desktop.document
+    names = ("plain.mp3", "clip.mp4", "made.flac")
+    desktop.window.adding.take_files([tmp_path / name for name in names])
+    types = {node.type for node in here.workflow.graph.nodes.values()}
+    assert types == {"load_audio", "load_video"}
+    assert desktop.document is not here  # the graph of the one that carries its own

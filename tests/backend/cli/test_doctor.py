@@ -90,3 +90,23 @@ def test_a_broken_settings_file_is_a_finding_and_no_end(weft):
     assert "Correct the file" in done.out
     found = packed(weft)
     assert "Correct the file" in json.loads(found["report.json"])["settings"]
+
+
+@pytest.mark.parametrize(
+    ("there", "value", "problem"),
+    [
+        ({}, "pip install --no-deps spandrel==", ""),
+        ({"spandrel": "0.4.2"}, "0.4.2", "needs einops"),
+        ({"spandrel": "0.4.2", "einops": "0.8"}, "0.4.2", ""),
+        ({"spandrel": "9.1", "einops": "0.8"}, "9.1 (tested: 0.4.2)", ""),
+    ],
+)
+def test_it_says_how_to_get_learned_upscalers(monkeypatch, there, value, problem):
+    """Without them nothing is missing: most people need none."""
+    from backend.cli import doctor
+
+    monkeypatch.setattr(doctor, "_installed", there.get)
+    found = doctor._upscalers()
+    assert value in found.value
+    assert problem in found.problem
+    assert bool(problem) == bool(found.problem)

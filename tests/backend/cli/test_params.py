@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backend.cli.errors import USAGE, Stop
-from backend.cli.params import read_value, set_params
+from backend.cli.params import set_params
 from backend.graph.document import Exposed, Graph, Node, Ref, Subgraph, Workflow
 from backend.graph.spec import NodeSpec, Param
 
@@ -123,30 +121,6 @@ def test_a_setting_that_cannot_be_is_wrong_usage_with_a_sentence(setting, said):
         with_set(setting)
     assert stopped.value.status == USAGE
     assert said in stopped.value.sentence
-
-
-@pytest.mark.parametrize("text", ["true", "YES", "on", "1"])
-def test_booleans_are_words(text):
-    assert read_value(Param("x", "boolean", False), text, "n.x") is True
-
-
-@pytest.mark.parametrize("text", ["[1, [2]]", "[NaN]", "{}", "1", "[" * 9000, "[1,"])
-def test_a_list_of_values_is_json_of_scalars(text):
-    kind = Param("x", "values", ())
-    assert read_value(kind, '[1, 2.5, "a"]', "n.x") == [1, 2.5, "a"]
-    with pytest.raises(Stop):
-        read_value(kind, text, "n.x")
-
-
-@given(st.text(max_size=20), st.sampled_from(["number", "integer", "seed", "values", "color"]))
-def test_any_text_gives_a_value_or_a_sentence(text, kind):
-    limits = Param("x", kind, 0, 0.0, 10.0)
-    try:
-        value = read_value(limits, text, "n.x")
-    except Stop as stop:
-        value = stop.sentence.removeprefix("--set n.x: ")
-        assert value != stop.sentence  # noqa: PT017 - either is right, but it has to say where
-    assert value is not None
 
 
 def test_a_file_of_the_current_folder_is_granted_and_written_relative_to_the_workflow(

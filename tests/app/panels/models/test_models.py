@@ -80,7 +80,7 @@ def test_a_folder_is_taken_in_scanned_and_left_out_again(panel, shelf, comfy, se
     assert load(settings).settings.models.folders == (str(comfy),)
     assert "unet/flux1-dev-Q4_K.gguf" in names(panel)
     assert "primer" in " ".join(names(panel))
-    assert shelf.heard[0][1].startswith("4 models, 4 of them new.")
+    assert shelf.heard[0][1].startswith("6 models, 6 of them new.")
     menu = panel.folders_menu()
     entry = next(a.menu() for a in menu.actions() if a.text() == str(comfy))
     next(a for a in entry.actions() if a.text() == "Leave it out").trigger()

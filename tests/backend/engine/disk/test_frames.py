@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from backend.engine.results import make_result
+from backend.media.film.edit import change_rate, join
+from backend.media.film.load import load_film
 from backend.media.spool import Spool
-from backend.values import Image
+from backend.values import Cropped, Image, Part
 from tests.backend.engine.disk.conftest import entries, result
+from tests.backend.media.film.films import film
 
 
 @pytest.fixture
@@ -104,3 +108,19 @@ def test_without_hard_links_frames_are_copied(root, opened, video, monkeypatch):
     found = opened().get("v").values["video"]
     assert np.array_equal(found.read().pixels, whole)
     assert os.stat(found.file.path).st_nlink == 1
+
+
+def test_videos_of_parts_and_steps_come_back(root, opened, video, tmp_path):
+    """Frames lie in files that follow the value; a media file stays where it is."""
+    media = load_film(film(tmp_path / "clip.mp4", size=(6, 4))).video
+    small = replace(video, file=replace(video.file, path=video.file.path)).then(Part(2, 4))
+    both = join([change_rate(small, 12), media.but(12)]).then(Cropped(0, 0, 3, 2))
+    whole = both.read().pixels
+    keep(opened, both)
+    for file in (tmp_path / "spool").iterdir():
+        file.unlink()
+    found = opened().get("v").values["video"]
+    assert found.is_there
+    assert np.array_equal(found.read().pixels, whole)
+    (tmp_path / "clip.mp4").unlink()
+    assert not found.is_there
