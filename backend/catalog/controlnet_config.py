@@ -78,7 +78,7 @@ def unet_config(shapes: Shapes, form: str) -> dict[str, Any]:
     return found
 
 
-def flux_config(shapes: Shapes) -> dict[str, Any]:
+def transformer_config(shapes: Shapes) -> dict[str, Any]:
     """The config of a ``FluxControlNetModel`` under diffusers' names.
 
     Raises:

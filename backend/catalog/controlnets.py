@@ -12,7 +12,7 @@ from typing import Any
 import blake3
 
 from backend.catalog.components import SAMPLE, Bare, Component, read_json, weight_files
-from backend.catalog.controlnet_config import flux_config, unet_config
+from backend.catalog.controlnet_config import transformer_config, unet_config
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import ModelFolder
 from backend.catalog.header import Header, read_header
@@ -21,7 +21,7 @@ from backend.catalog.pack import packs_folder
 
 PART = "controlnet"
 """The name of the component."""
-UNET, UNION, FLUX = "ControlNetModel", "ControlNetUnionModel", "FluxControlNetModel"
+UNET, UNION, TRANSFORMER = "ControlNetModel", "ControlNetUnionModel", "FluxControlNetModel"
 _KNOWN = "Those for Stable Diffusion, SDXL and FLUX.1 are run"
 
 
@@ -85,7 +85,7 @@ def _of_folder(path: Path) -> Component:
         )
     config = read_json(settings)
     kind = str(config.get("_class_name", ""))
-    if kind not in (UNET, UNION, FLUX):
+    if kind not in (UNET, UNION, TRANSFORMER):
         raise CatalogError(
             f"{path} holds a {kind or 'network of no known class'}, which is no ControlNet that "
             f"can be run here. {_KNOWN}."
@@ -107,7 +107,9 @@ def _of_file(path: Path) -> Component:
         raise CatalogError(_no_net(path, found.sentence, found.kind))
     try:
         config = _config_beside(path, kind)
-        config = config or (flux_config(shapes) if kind == FLUX else unet_config(shapes, form))
+        config = config or (
+            transformer_config(shapes) if kind == TRANSFORMER else unet_config(shapes, form)
+        )
     except (LookupError, ValueError, TypeError) as error:
         raise CatalogError(
             f"{path.name} looks like a ControlNet, but is none that can be read without its config "
@@ -130,7 +132,7 @@ def _kind(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, str]:
     if "lora_controlnet" in shapes:
         return "", ""
     if "controlnet_x_embedder.weight" in shapes and "context_embedder.weight" in shapes:
-        return FLUX, "diffusers"
+        return TRANSFORMER, "diffusers"
     if "controlnet_cond_embedding.conv_in.weight" in shapes:
         return UNION if "task_embedding" in shapes else UNET, "diffusers"
     if "input_hint_block.0.weight" in shapes and "zero_convs.0.0.weight" in shapes:

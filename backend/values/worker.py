@@ -215,7 +215,7 @@ def _start(file: IO[bytes], path: str) -> subprocess.Popen[bytes]:
     # A handle cannot be passed on there, so the worker opens the file itself.
     where, passed = (path, ()) if sys.platform == "win32" else (str(handle), (handle,))
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", PROGRAM, where],
+        [sys.executable, "-P", "-m", PROGRAM, where, str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -1,11 +1,16 @@
-"""The decoding worker: ``python -P -m backend.media.film FILE``, where ``FILE`` is a handle that it
-was given, or a path. Lines of JSON come in, numbers go out (``backend.values.worker``)."""
+"""The decoding worker: ``python -P -m backend.media.film FILE PARENT``.
+
+``FILE`` is a handle that it was given, or a path; ``PARENT`` is the process that asks. Lines of
+JSON come in, numbers go out (``backend.values.worker``).
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
@@ -17,6 +22,8 @@ _ROOM = 2 * 2**30
 """Bytes of address space beside those of frames; threads map much that they do not use."""
 _HELD = 40
 """Frames that a decoder may hold, at up to 8 bytes for a pixel."""
+_LOOKS = 2.0
+"""Seconds between looks for the process that asks."""
 
 
 def serve(file: BinaryIO, source: BinaryIO, sink: BinaryIO) -> None:
@@ -81,6 +88,13 @@ def _sound(file: BinaryIO, told: Mapping[str, Any]) -> Iterator[Any]:
         yield sound.samples(*json.loads(line)["samples"])
 
 
+def _end_with(parent: int) -> None:
+    """End when the process that asks is gone: a decoder that never comes back reads no pipe."""
+    while os.getppid() == parent:
+        time.sleep(_LOOKS)
+    os._exit(1)
+
+
 def main() -> None:
     """Serve on standard input and output; whatever prints by itself goes nowhere."""
     where = sys.argv[1]
@@ -91,6 +105,8 @@ def main() -> None:
     os.dup2(nowhere, 1)
     import numpy  # noqa: F401 - before the limits: its threads take address space
 
+    if sys.platform != "win32":  # where no process loses its parent
+        threading.Thread(target=_end_with, args=(int(sys.argv[2]),), daemon=True).start()
     confine()
     try:
         serve(file, source, sink)

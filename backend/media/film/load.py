@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import blake3
+import msgspec
 
 from backend.media.film.kinds import kind_of
+from backend.media.film.told import Told, believed
 from backend.media.grants import open_regular
 from backend.sdk import UserError
 from backend.values import Audio, FramesGone, MediaFile, PictureTrack, SoundTrack, Video
@@ -64,25 +65,24 @@ def load_film(path: Path, repair: bool = False, check: Callable[[], None] = lamb
         found = _asked(media, repair, check)
     except FramesGone as error:
         raise UserError(str(error)) from error
-    picture, sound = found["picture"], found["sound"]
     video = None
-    if picture is not None:
-        track = PictureTrack(media, **picture)
+    if found.picture is not None:
+        track = PictureTrack(media, **msgspec.structs.asdict(found.picture))
         video = Video(track, track.rate)
-    if sound is not None:
+    audio = Audio(SoundTrack(media, 0, 0, 0, 0.0), 48_000)
+    if found.sound is not None:
+        sound = msgspec.structs.asdict(found.sound)
         rate = sound.pop("rate")
         audio = Audio(SoundTrack(media, **sound), rate)
-    else:
-        audio = Audio(SoundTrack(media, 0, 0, 0, 0.0), 48_000)
-    notes = tuple(f"{path.name!r} {note}." for note in found["notes"])
+    notes = tuple(f"{path.name!r} {note}." for note in found.notes)
     return Film(video, audio, notes)
 
 
-def _asked(media: MediaFile, repair: bool, check: Callable[[], None]) -> dict[str, Any]:
+def _asked(media: MediaFile, repair: bool, check: Callable[[], None]) -> Told:
     opening = {"task": "probe", "repair": repair}
     worker = Worker(media.path, opening, check, (media.size, media.changed))
     try:
-        return worker.answer()
+        return believed(worker.answer(), Path(media.path).name)
     finally:
         worker.close()
 

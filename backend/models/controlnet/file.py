@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from backend.catalog.controlnets import FLUX, PART, UNION, read_controlnet
+from backend.catalog.controlnets import PART, TRANSFORMER, UNION, read_controlnet
 from backend.catalog.errors import CatalogError
 from backend.catalog.folder import ModelFolder
 from backend.models.family import identity
@@ -75,7 +75,9 @@ def net_facts(folder: ModelFolder) -> NetFacts:
     """
     config = folder.component(PART).config
     try:
-        return _of_flux(folder, config) if folder.pipeline == FLUX else _of_unet(folder, config)
+        return (
+            _of_flux(folder, config) if folder.pipeline == TRANSFORMER else _of_unet(folder, config)
+        )
     except (TypeError, ValueError, LookupError, ArithmeticError) as error:
         if isinstance(error, CatalogError):
             raise
@@ -98,7 +100,7 @@ def _of_flux(folder: ModelFolder, config: Mapping[str, Any]) -> NetFacts:
     width = int(config.get("num_attention_heads", 24)) * int(config.get("attention_head_dim", 128))
     layers = int(config.get("num_layers", 19)) + int(config.get("num_single_layers", 38))
     modes, held = int(config.get("num_mode") or 0), 4 * layers * width
-    return NetFacts(FLUX, "flux", "FLUX.1", "latent", 0, modes, False, held, config, folder)
+    return NetFacts(TRANSFORMER, "flux", "FLUX.1", "latent", 0, modes, False, held, config, folder)
 
 
 def _of_unet(folder: ModelFolder, config: Mapping[str, Any]) -> NetFacts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from backend.catalog.controlnets import FLUX
+from backend.catalog.controlnets import TRANSFORMER
 from backend.catalog.errors import CatalogError
 from backend.catalog.source import read_source
 from backend.models.controlnet.file import NetFacts
@@ -46,7 +46,7 @@ def check_fits(net: NetFacts, model: Model) -> None:
     check_family(net.family, net.title, card.name, card.title)
     component = read_source(model.source).component(model.part)
     base = component.config
-    differing = _flux(net, base) if net.kind == FLUX else _unet(net, base)
+    differing = _flux(net, base) if net.kind == TRANSFORMER else _unet(net, base)
     for what, own, theirs in differing:
         if own != theirs:
             raise CatalogError(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.catalog.controlnets import FLUX, UNION
+from backend.catalog.controlnets import TRANSFORMER, UNION
 from backend.catalog.errors import CatalogError
 from backend.diffusion.around import Around, Moment
 from backend.diffusion.errors import DiffusionError
@@ -135,7 +135,7 @@ class _Control:
         like = args[0] if args else given["hidden_states"]
         picture = _rows(self._picture(moment, like), moment, len(place))
         mask = self._mask(moment, like)
-        flux = self.told.kind == FLUX
+        flux = self.told.kind == TRANSFORMER
         ask = self._of_flux if flux else self._of_unet
         with torch.no_grad(), self._explained():
             found = ask(args, given, picture, moment, some)

@@ -50,13 +50,13 @@ def test_a_folder_is_added_scanned_listed_and_left_out_again(weft, comfy: Path) 
 def test_json_gives_every_model_on_a_line(weft, comfy: Path) -> None:
     folders, scanned = weft("models", "add", comfy, "--json").events
     assert folders == {"event": "folders", "folders": [str(comfy)]}
-    assert (scanned["new"], scanned["broken"]) == (4, 1)
+    assert (scanned["new"], scanned["broken"]) == (6, 1)
     models = weft("models", "list", "--json").events
     by_name = {model["name"]: model["identity"] for model in models}
     assert by_name["unet/flux1-dev-Q4_K.gguf"]["family"] == "flux"
     assert by_name["unet/flux1-dev-Q4_K.gguf"]["precision"] == "Q4_K"
     (again,) = weft("models", "scan", "--json").events
-    assert (again["new"], again["same"], again["gone"]) == (0, 4, 0)
+    assert (again["new"], again["same"], again["gone"]) == (0, 6, 0)
 
 
 def test_a_list_can_be_narrowed(weft, comfy: Path) -> None:

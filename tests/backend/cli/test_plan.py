@@ -53,7 +53,8 @@ def test_the_same_for_programs(weft):
         "decode", "negative", "prompt", "sample",
     ]  # fmt: skip
     (sample,) = [need for need in only(events, "need") if need["step"] == "sample"]
-    assert sample["uses"] == [{"component": "primer/transformer", "passes": 28, "beside": []}]
+    uses = {"component": "primer/transformer", "passes": 28, "beside": [], "before": []}
+    assert sample["uses"] == [uses]
 
 
 def test_what_does_not_fit_is_a_sentence_with_its_cure(weft):

@@ -14,7 +14,7 @@ import torch
 from diffusers import ControlNetModel, FluxControlNetModel
 from safetensors.torch import load_file, save_file
 
-from backend.catalog.controlnet_config import flux_config, unet_config
+from backend.catalog.controlnet_config import transformer_config, unet_config
 from backend.catalog.controlnets import is_controlnet, read_controlnet
 from backend.catalog.errors import CatalogError
 from backend.catalog.source import open_model
@@ -439,7 +439,7 @@ def test_the_config_of_a_flux_net_follows_from_its_tensors(given: dict[str, Any]
 
     with torch.device("meta"):
         net = FluxControlNetModel(**given)
-        again = FluxControlNetModel(**flux_config(shapes_of(net)))
+        again = FluxControlNetModel(**transformer_config(shapes_of(net)))
     assert shapes_of(again) == shapes_of(net)
     names = ("guidance_embeds", "num_mode", "attention_head_dim", "axes_dims_rope")
     assert [again.config[n] for n in names] == [net.config[n] for n in names]
